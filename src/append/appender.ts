@@ -1,0 +1,770 @@
+import { fstatSync } from 'node:fs';
+import type { ControlFile } from '../control/control-file.js';
+import type { ReadersFile } from '../control/readers-file.js';
+import { LogClosedError, LogError, RecordTooLargeError, storage } from '../errors.js';
+import { DOORBELL, WAITERS } from '../format/control-page.js';
+import { FRAME_HEADER_BYTES, MAX_GROUP_FRAME_BYTES } from '../format/frame.js';
+import { COMMITTED_COUNT, COMMITTED_POSITION, SEALED } from '../format/index-header.js';
+import { PAGE_BYTES } from '../format/identity.js';
+import { checkOffset } from '../format/integers.js';
+import { RECORD_HEADER_BYTES, recordBytes } from '../format/record.js';
+import { FIRST_FRAME_AT, type SegmentHeader } from '../format/segment-header.js';
+import { MaintenanceClient } from '../maintenance/client.js';
+import { WallClock } from '../maintenance/clock.js';
+import { Flusher, isPoisoned, poisonedError } from '../maintenance/flusher.js';
+import { unpackFailure, type Reply } from '../maintenance/messages.js';
+import { isGateBusy, createSharedState, type SharedState } from '../maintenance/shared-state.js';
+import { syncDirectory } from '../mapping/files.js';
+import type { AppenderLock } from '../mapping/lock.js';
+import { maxRecordBytes, type AppenderSettings } from '../options.js';
+import type { RecoveryReport } from '../recovery/recover.js';
+import { bootId } from '../recovery/residency.js';
+import type { Tail } from '../recovery/survey.js';
+import {
+  deleteFile,
+  deleteTemporaries,
+  indexPath,
+  listSegments,
+  segmentPath,
+} from '../segment/directory.js';
+import { WritableSegment } from '../segment/writable-segment.js';
+import { FlushQueue, type FlushResult } from './flush-queue.js';
+import { FrameStamp } from './frame-stamp.js';
+import { OpenFrame } from './open-frame.js';
+import { Reservation } from './reservation.js';
+import { SegmentSupply } from './segment-supply.js';
+
+/** Above this, a flush is handed to the maintenance thread; below, handing over costs more. */
+const INLINE_FLUSH_BYTES = 1024 * 1024;
+/** The next segment is prepared once the active one is filled to this share. */
+const PREPARE_AT = 1 / 16;
+
+/** Everything that opening a log for appending has found and made. */
+export interface OpenedLog {
+  readonly directory: string;
+  readonly settings: AppenderSettings;
+  readonly lock: AppenderLock;
+  readonly control: ControlFile;
+  readonly readers: ReadersFile;
+  readonly active: WritableSegment;
+  readonly tail: Tail;
+  readonly startOffset: number;
+  readonly epoch: number;
+  readonly durable: boolean;
+  readonly recovery: RecoveryReport;
+}
+
+const READY = 0;
+const RESERVED = 1;
+const POISONED = 2;
+const CLOSED = 3;
+
+/**
+ * The one writer of a log. Get it from `openAppender`. To be used by the thread that opened it; it may
+ * live in any thread.
+ *
+ * Durability: a record survives the death of the process once `append` has returned, is visible to
+ * readers once its frame is committed, and survives a power cut once it is flushed.
+ */
+export class Appender {
+  /** What opening found and did. */
+  readonly recovery: RecoveryReport;
+  /** Whether flushed data survives a power cut, as far as the file system tells (tmpfs: no). */
+  readonly durable: boolean;
+  /** Random per opening; every frame carries it. */
+  readonly epoch: number;
+
+  readonly #log: OpenedLog;
+  readonly #settings: AppenderSettings;
+  readonly #shared: SharedState;
+  readonly #control: ControlFile;
+  readonly #doorbell: Int32Array;
+  readonly #waiters: Int32Array;
+  readonly #frame: OpenFrame;
+  readonly #stamp: FrameStamp;
+  readonly #clock: WallClock;
+  readonly #supply: SegmentSupply;
+  readonly #flusher: Flusher;
+  readonly #flushes: FlushQueue;
+  readonly #reservation: Reservation;
+  /** Sealed segments that are not yet durable, by base. */
+  readonly #unfinished = new Map<number, WritableSegment>();
+  #thread: MaintenanceClient | undefined;
+  #segment: WritableSegment;
+  /** READY, or why not. */
+  #state: typeof READY | typeof RESERVED | typeof POISONED | typeof CLOSED = READY;
+  #poison: unknown;
+  #startOffset: number;
+  #nextOffset: number;
+  #committedOffset: number;
+  #flushedOffset: number;
+  #chainCrc: number;
+  #bell: number;
+  /** Records end here at the latest; the frame or the segment is full otherwise. */
+  #limit = 0;
+  /** From this position on, an append commits. */
+  #commitAt = 0;
+  /** From this position on, the next segment is worth preparing. */
+  #prepareAt = 0;
+  #maxRecord: number;
+  #frameOpenedMs = 0;
+  #commitTimer: NodeJS.Timeout | undefined;
+  #flushTimer: NodeJS.Timeout | undefined;
+  #isFlushScheduled = false;
+  #closing: Promise<void> | undefined;
+  #preparing: (() => void)[] = [];
+  #whenThreadFlushed: (() => void)[] = [];
+
+  /** @internal Use `openAppender`. */
+  constructor(log: OpenedLog) {
+    const { settings, control, tail, active } = log;
+    this.#log = log;
+    this.#settings = settings;
+    this.recovery = log.recovery;
+    this.durable = log.durable;
+    this.epoch = log.epoch;
+    this.#shared = createSharedState();
+    this.#control = control;
+    this.#doorbell = control.words;
+    this.#waiters = log.readers.words;
+    this.#bell = control.doorbell();
+    this.#startOffset = log.startOffset;
+    this.#nextOffset = this.#committedOffset = this.#flushedOffset = tail.offset;
+    this.#chainCrc = tail.chainCrc;
+    this.#clock = new WallClock(this.#shared);
+    this.#stamp = new FrameStamp(this.#clock, log.epoch, tail.timeNs);
+    this.#supply = new SegmentSupply(log.directory, settings);
+    this.#flusher = new Flusher(log.directory, control, this.#shared);
+    this.#flushes = new FlushQueue(log.durable);
+    this.#reservation = new Reservation((length) => this.#finishReservation(length));
+    this.#segment = active;
+    this.#frame = new OpenFrame(active, tail.position, tail.offset - active.base);
+    this.#maxRecord = maxRecordBytes(Math.max(active.header.sizeBytes, settings.sizeBytes));
+    this.#flusher.add(flushTarget(active), true);
+    this.#enterSegment(active);
+    if (settings.maintenance) this.#startThread();
+    else this.#startFlushTimer();
+  }
+
+  // --- Bounds ---
+
+  /** The log's first offset; below it segments have been dropped. */
+  get startOffset(): number {
+    return this.#startOffset;
+  }
+  /** The offset that the next record gets. */
+  get nextOffset(): number {
+    return this.#nextOffset;
+  }
+  /** Exclusive bound of what readers see. */
+  get committedOffset(): number {
+    return this.#committedOffset;
+  }
+  /** Exclusive bound of what is durable, as far as this thread has heard. */
+  get flushedOffset(): number {
+    this.#thread?.poll();
+    return this.#flushedOffset;
+  }
+  /** The application header of the active segment, as a copy. */
+  get header(): Uint8Array {
+    return this.#segment.header.application.slice();
+  }
+  /** Payload bytes of the largest record that an empty segment holds. */
+  get maxRecordBytes(): number {
+    return this.#maxRecord;
+  }
+
+  // --- Append ---
+
+  /**
+   * Puts a record, a copy of `payload`, at the end of the log and returns its offset. May be empty.
+   * @throws {RecordTooLargeError} nothing was written
+   * @throws {StorageError} the disk is full, and this record would need a new segment: nothing was
+   *   written, and appends go on when space returns. With flush schedule `'each'`: the record is
+   *   visible, its sync failed, and the appender is poisoned
+   * @throws {LogError} `CLOSED`, `RESERVED`, `POISONED`
+   * @throws {TypeError} not a `Uint8Array`, or detached
+   */
+  append(payload: Uint8Array): number {
+    if (!(payload instanceof Uint8Array)) throw notBytes(payload);
+    const length = payload.length;
+    if (length === 0) checkAttached(payload);
+    if (this.#state !== READY) this.#refuse('append');
+    const frame = this.#frame;
+    if (length > this.#maxRecord) throw tooLarge('a record', length, this.#maxRecord);
+    const size = recordBytes(length);
+    if (frame.position + size > this.#limit || frame.isIndexFull) this.#makeRoom(size, 1);
+    frame.append(payload, length);
+    return this.#afterAppend(1);
+  }
+
+  /**
+   * Puts records into one frame, so that readers, and recovery after any crash, see all of them or
+   * none. Returns the offset of the first; the others follow. An empty batch returns `nextOffset`.
+   * @throws As `append`; nothing was written
+   */
+  appendBatch(payloads: readonly Uint8Array[]): number {
+    if (!Array.isArray(payloads))
+      throw new TypeError('Cannot append: expected an array of Uint8Array');
+    let size = 0;
+    for (const payload of payloads) {
+      if (!(payload instanceof Uint8Array)) throw notBytes(payload);
+      if (payload.length === 0) checkAttached(payload);
+      if (payload.length > this.#maxRecord) {
+        throw tooLarge('a record', payload.length, this.#maxRecord);
+      }
+      size += recordBytes(payload.length);
+    }
+    if (this.#state !== READY) this.#refuse('append');
+    if (payloads.length === 0) return this.#nextOffset;
+    const frame = this.#frame;
+    if (frame.position + size > this.#limit || !frame.fits(size, payloads.length)) {
+      this.#makeRoom(size, payloads.length);
+    }
+    frame.appendBatch(payloads);
+    return this.#afterAppend(payloads.length);
+  }
+
+  /**
+   * Hands out `length` bytes of the mapped segment, in which the next record is built without a copy.
+   * Nothing is visible until `publish`; nothing else can be appended, committed or flushed before
+   * `publish` or `abandon`. The object is the same every time.
+   * @throws As `append`; nothing was written
+   */
+  reserve(length: number): Reservation {
+    checkOffset('length', length);
+    if (this.#state !== READY) this.#refuse('reserve');
+    if (length > this.#maxRecord) throw tooLarge('a record', length, this.#maxRecord);
+    const frame = this.#frame;
+    const size = recordBytes(length);
+    if (frame.position + size > this.#limit || frame.isIndexFull) this.#makeRoom(size, 1);
+    this.#state = RESERVED;
+    this.#reservation.open(this.#segment, frame.position + RECORD_HEADER_BYTES, length);
+    return this.#reservation;
+  }
+
+  /**
+   * Seals the open frame, if it has records, and lets readers see it. Returns the committed offset.
+   * @throws {LogError} `CLOSED`, `RESERVED`, `POISONED`
+   * @throws {StorageError} with flush schedule `'each'`
+   */
+  commit(): number {
+    if (this.#state !== READY) this.#refuse('commit');
+    this.#commit();
+    return this.#committedOffset;
+  }
+
+  /**
+   * Commits, and resolves when everything appended so far is durable. Calls made together share one
+   * sync. A small flush syncs in this thread, which is faster; a large one in the maintenance thread.
+   * @throws {StorageError} as a rejection: the sync failed, and the appender is poisoned
+   * @throws {LogError} as a rejection: `CLOSED`, `RESERVED`, `POISONED`
+   */
+  async flush(): Promise<FlushResult> {
+    if (this.#state !== READY) this.#refuse('flush');
+    this.#commit();
+    const target = this.#committedOffset;
+    if (this.flushedOffset >= target) return this.#flushes.result(this.#flushedOffset);
+    const flushed = this.#flushes.wait(target);
+    this.#scheduleFlush();
+    return flushed;
+  }
+
+  /**
+   * Deletes the segments that hold only records below `offset`, oldest first, after the new start is
+   * durable. Readers that hold views of them keep them. Returns the new start of the log: the base of
+   * the segment that holds `offset`.
+   * @throws {RangeError} not an offset
+   * @throws {LogError} `CLOSED`, `RESERVED`, `POISONED`
+   */
+  async dropBefore(offset: number): Promise<number> {
+    checkOffset('offset', offset);
+    await this.flush();
+    await this.#finishSealed();
+    const { directory } = this.#log;
+    const bases = listSegments(directory);
+    const keep = bases.filter((base) => base <= offset && base <= this.#segment.base).at(-1) ?? 0;
+    const oldestUnfinished = Math.min(...this.#unfinished.keys(), this.#segment.base);
+    const start = Math.max(this.#startOffset, Math.min(keep, oldestUnfinished));
+    if (start === this.#startOffset) return start;
+    this.#flusher.moveStart(start);
+    this.#startOffset = start;
+    deleteSegments(
+      directory,
+      bases.filter((base) => base < start),
+    );
+    return start;
+  }
+
+  /**
+   * Resolves when the next segment is prepared and the rest of the active one is in memory, so that a
+   * burst meets no page fault and no disk. Appending works without.
+   */
+  async prepare(): Promise<void> {
+    if (this.#state === CLOSED || this.#state === POISONED) this.#refuse('prepare');
+    const thread = this.#thread;
+    const { mapping, indexMapping } = this.#segment;
+    if (thread === undefined) {
+      mapping.advise('populate-write', this.#frame.position);
+      indexMapping.advise('populate-write');
+      return;
+    }
+    this.#prepareAt = Infinity;
+    this.#supply.request(thread);
+    const populate = (address: bigint, from: number, to: number): void =>
+      thread.send({ kind: 'populate', address, from, to });
+    populate(mapping.address, this.#frame.framePosition & -PAGE_BYTES, mapping.sizeBytes);
+    populate(indexMapping.address, 0, indexMapping.sizeBytes);
+    thread.keepProcess();
+    await new Promise<void>((resolve) => {
+      this.#preparing.push(() => {}, resolve);
+    });
+  }
+
+  /**
+   * Makes everything durable, marks the log as cleanly closed and gives the lock back. Idempotent.
+   * @throws {StorageError} as a rejection: something could not be made durable. The log is closed all
+   *   the same, and recovery at the next opening tells what is there
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  // --- The way of a record ---
+
+  #afterAppend(records: number): number {
+    const offset = this.#nextOffset;
+    this.#nextOffset = offset + records;
+    if (this.#frame.position >= this.#commitAt) this.#commit();
+    else if (this.#settings.commitDelayMs !== 0) this.#watchDelay(records);
+    return offset;
+  }
+
+  #commit(): void {
+    const frame = this.#frame;
+    if (frame.count === 0) return;
+    this.#thread?.poll();
+    const fields = this.#stamp.stamp(this.#committedOffset, this.#chainCrc, this.#flushedOffset);
+    this.#chainCrc = frame.seal(fields);
+    this.#committedOffset = this.#nextOffset;
+    const end = frame.framePosition;
+    // Position before count: a reader that goes by the count finds its frame below the position.
+    const { index } = this.#segment;
+    Atomics.store(index, COMMITTED_POSITION, end >> 3);
+    Atomics.store(index, COMMITTED_COUNT, frame.recordsInSegment);
+    this.#ring();
+    this.#beginFrame();
+    if (end >= this.#prepareAt) this.#prepareNext();
+    if (this.#settings.flushEach) this.#flushNow();
+  }
+
+  /**
+   * The counter first, then the flag, both with `Atomics`: a reader stores the flag before it looks at
+   * the counter again, so one of the two sees the other.
+   */
+  #ring(): void {
+    this.#bell = (this.#bell + 1) | 0;
+    Atomics.store(this.#doorbell, DOORBELL, this.#bell);
+    if (Atomics.load(this.#waiters, WAITERS) !== 0) {
+      this.#log.readers.wakeWaiters(this.#control.doorbellAddress);
+    }
+  }
+
+  #beginFrame(): void {
+    const at = this.#frame.framePosition;
+    this.#limit = Math.min(this.#segment.header.sizeBytes, at + MAX_GROUP_FRAME_BYTES);
+    this.#commitAt = at + this.#settings.commitBytes;
+  }
+
+  /** Closes the frame, and the segment if need be, until `size` bytes of records fit. */
+  #makeRoom(size: number, records: number): void {
+    this.#commit();
+    const frame = this.#frame;
+    if (!frame.fits(size, records)) {
+      this.#checkFitsNew(size, records);
+      this.#roll();
+    }
+    const end = frame.framePosition + FRAME_HEADER_BYTES + size;
+    this.#limit = Math.max(this.#limit, end);
+  }
+
+  #checkFitsNew(size: number, records: number): void {
+    const isEmpty = this.#frame.recordsInSegment === 0;
+    const { sizeBytes, indexCapacity } = isEmpty ? this.#segment.header : this.#settings;
+    const limit = maxRecordBytes(sizeBytes);
+    if (size - 8 > limit) throw tooLarge(records === 1 ? 'a record' : 'a batch', size - 8, limit);
+    if (records > indexCapacity) {
+      throw new RecordTooLargeError(`a batch of ${records} records`, size - 8, limit);
+    }
+  }
+
+  /** Goes on in a new segment. Until it is adopted, nothing has changed. */
+  #roll(): void {
+    this.#thread?.poll();
+    const sealed = this.#segment;
+    const next = createSegment(this.#supply, this.#log.directory, {
+      ...this.#settings,
+      logId: this.#control.logId,
+      base: this.#nextOffset,
+      previousBase: sealed.base,
+      application: this.#settings.header ?? sealed.header.application,
+    });
+    nameSession(this.#control, next);
+    Atomics.store(sealed.index, SEALED, 1);
+    this.#unfinished.set(sealed.base, sealed);
+    this.#segment = next;
+    this.#flusher.add(flushTarget(next), false);
+    this.#describeToThread(next, false);
+    this.#frame.enter(next, FIRST_FRAME_AT);
+    this.#reservation.drop();
+    this.#enterSegment(next);
+    this.#ring();
+    if (this.#thread === undefined) this.#retireFinished();
+    else if (this.#settings.flushIntervalMs === undefined) this.#thread.send({ kind: 'flush' });
+  }
+
+  #enterSegment(segment: WritableSegment): void {
+    this.#beginFrame();
+    this.#prepareAt = this.#settings.maintenance ? segment.header.sizeBytes * PREPARE_AT : Infinity;
+  }
+
+  #prepareNext(): void {
+    this.#prepareAt = Infinity;
+    if (this.#thread !== undefined) this.#supply.request(this.#thread);
+  }
+
+  #finishReservation(length: number | 'abandon'): number {
+    this.#state = READY;
+    const frame = this.#frame;
+    if (length === 'abandon') {
+      frame.clearReserved(0, this.#reservation.length);
+      return this.#nextOffset;
+    }
+    frame.clearReserved(length, this.#reservation.length);
+    frame.publishReserved(length);
+    return this.#afterAppend(1);
+  }
+
+  /** For a frame that is not full: it has to be visible when its delay is over. */
+  #watchDelay(records: number): void {
+    const delay = this.#settings.commitDelayMs;
+    const now = this.#clock.nowMs();
+    if (this.#frame.count === records) {
+      this.#frameOpenedMs = now;
+      this.#commitTimer ??= setTimeout(() => this.#onCommitTimer(), delay);
+    } else if (now - this.#frameOpenedMs >= delay) {
+      this.#commit();
+    }
+  }
+
+  /** Commits whatever is open, even if it is younger than the delay: sooner is within it, too. */
+  #onCommitTimer(): void {
+    this.#commitTimer = undefined;
+    if (this.#state === READY) this.#commit();
+    else if (this.#state === RESERVED) {
+      this.#commitTimer = setTimeout(() => this.#onCommitTimer(), 1);
+    }
+  }
+
+  // --- Flush ---
+
+  /** In the next microtask, so that calls made in the same turn share the sync. */
+  #scheduleFlush(): void {
+    if (this.#isFlushScheduled) return;
+    this.#isFlushScheduled = true;
+    queueMicrotask(() => {
+      this.#isFlushScheduled = false;
+      this.#runFlush();
+    });
+  }
+
+  #runFlush(): void {
+    if (this.#flushes.isEmpty) return;
+    const thread = this.#thread;
+    const isLarge = this.#flusher.unflushedBytes() > INLINE_FLUSH_BYTES;
+    if (thread !== undefined && (isLarge || isGateBusy(this.#shared))) {
+      thread.keepProcess();
+      thread.send({ kind: 'flush' });
+      return;
+    }
+    try {
+      this.#flushNow();
+    } catch (error) {
+      this.#flushes.fail(error);
+    }
+  }
+
+  #flushNow(): void {
+    try {
+      this.#onFlushed(this.#flusher.flush());
+    } catch (error) {
+      this.#poisonWith(error);
+      throw error;
+    }
+    if (this.#thread === undefined) this.#retireFinished();
+  }
+
+  #onFlushed(offset: number): void {
+    this.#flushedOffset = Math.max(this.#flushedOffset, offset);
+    this.#flushes.settle(this.#flushedOffset);
+  }
+
+  #poisonWith(error: unknown): void {
+    if (this.#state !== CLOSED) this.#state = POISONED;
+    this.#poison ??= error;
+    this.#flushes.fail(error);
+  }
+
+  /** Waits until the maintenance thread has let go of every sealed segment. */
+  async #finishSealed(): Promise<void> {
+    const thread = this.#thread;
+    if (thread === undefined) return this.#retireFinished();
+    if (this.#unfinished.size === 0) return undefined;
+    thread.keepProcess();
+    thread.send({ kind: 'flush' });
+    return new Promise((resolve) => {
+      this.#whenThreadFlushed.push(resolve);
+    });
+  }
+
+  /** Without the thread: lets go of sealed segments that are durable, and of their descriptors. */
+  #retireFinished(): void {
+    if (this.#unfinished.size === 0) return;
+    this.#onFlushed(this.#flusher.flush());
+    for (const { base } of this.#flusher.takeFinished()) this.#release(base);
+  }
+
+  #release(base: number): void {
+    this.#unfinished.get(base)?.close();
+    this.#unfinished.delete(base);
+  }
+
+  #startFlushTimer(): void {
+    const { flushIntervalMs } = this.#settings;
+    if (flushIntervalMs === undefined) return;
+    this.#flushTimer = setInterval(() => {
+      if (this.#state !== READY && this.#state !== RESERVED) return;
+      try {
+        if (this.#flusher.unflushedBytes() > 0) this.#flushNow();
+        this.#flusher.checkpoint();
+      } catch (error) {
+        this.#poisonWith(error);
+      }
+    }, flushIntervalMs);
+    this.#flushTimer.unref();
+  }
+
+  // --- The maintenance thread ---
+
+  #startThread(): void {
+    const { directory } = this.#log;
+    const { flushIntervalMs } = this.#settings;
+    this.#thread = new MaintenanceClient(
+      { directory, shared: this.#shared, flushIntervalMs },
+      (reply) => this.#onReply(reply),
+      () => this.#onThreadDeath(),
+    );
+    this.#describeToThread(this.#segment, true);
+  }
+
+  #describeToThread(segment: WritableSegment, named: boolean): void {
+    const { base, path, fd, indexFd } = segment;
+    this.#thread?.send({
+      kind: 'segment',
+      segment: {
+        base,
+        path,
+        indexPath: segment.indexPath,
+        fd,
+        indexFd,
+        indexAddress: segment.indexMapping.address,
+        named,
+      },
+    });
+  }
+
+  #onReply(reply: Reply): void {
+    switch (reply.kind) {
+      case 'prepared':
+        this.#supply.receive(reply.segment);
+        break;
+      case 'prepare-failed':
+        // The roll that needs the segment tries again, and reports.
+        this.#supply.receive();
+        break;
+      case 'populated':
+        this.#preparing.shift()?.();
+        break;
+      case 'flushed':
+        this.#onFlushed(reply.offset);
+        if (!this.#flushes.isEmpty) this.#scheduleFlush();
+        this.#resolveThreadFlushed();
+        break;
+      case 'flush-failed':
+        this.#poisonWith(unpackFailure(reply.failure));
+        this.#resolveThreadFlushed();
+        break;
+      case 'finished':
+        this.#flusher.forget(reply.base);
+        this.#release(reply.base);
+        break;
+    }
+    const isIdle = this.#preparing.length + this.#whenThreadFlushed.length === 0;
+    if (isIdle && this.#flushes.isEmpty) this.#thread?.letProcessExit();
+  }
+
+  #resolveThreadFlushed(): void {
+    for (const resolve of this.#whenThreadFlushed.splice(0)) resolve();
+  }
+
+  /** Everything goes on in this thread. */
+  #onThreadDeath(): void {
+    this.#thread = undefined;
+    this.#supply.forgetRequests();
+    for (const resolve of this.#preparing.splice(0)) resolve();
+    this.#resolveThreadFlushed();
+    if (this.#state === CLOSED) return;
+    this.#startFlushTimer();
+    this.#runFlush();
+  }
+
+  // --- Close ---
+
+  async #close(): Promise<void> {
+    if (this.#state === RESERVED) this.#reservation.abandon();
+    const failure = this.#closeFrame();
+    this.#state = CLOSED;
+    clearTimeout(this.#commitTimer);
+    clearInterval(this.#flushTimer);
+    const thread = this.#thread;
+    await thread?.stop();
+    this.#thread = undefined;
+    try {
+      if (failure !== undefined) throw failure.error;
+      this.#finish();
+    } catch (error) {
+      this.#flushes.fail(error);
+      throw error;
+    } finally {
+      this.#letGo();
+    }
+  }
+
+  /** Commits what is open. What fails is told after everything has been let go. */
+  #closeFrame(): { error: unknown } | undefined {
+    if (this.#state === POISONED) return { error: poisonedError(this.#poison) };
+    try {
+      this.#commit();
+      return undefined;
+    } catch (error) {
+      return { error };
+    }
+  }
+
+  /** Everything durable, then the mark that says so. */
+  #finish(): void {
+    if (isPoisoned(this.#shared)) throw poisonedError(this.#poison);
+    this.#onFlushed(this.#flusher.flush());
+    this.#flusher.checkpoint();
+    this.#control.writeCheckpoint({
+      clean: true,
+      durableOffset: this.#committedOffset,
+      segmentBase: this.#segment.base,
+      tailPosition: this.#frame.framePosition,
+      chainCrc: this.#chainCrc,
+      timeNs: this.#stamp.timeNs,
+    });
+  }
+
+  #letGo(): void {
+    this.#supply.discard();
+    this.#reservation.drop();
+    for (const base of this.#unfinished.keys()) this.#release(base);
+    this.#segment.close();
+    this.#log.readers.close();
+    this.#control.close();
+    deleteTemporaries(this.#log.directory);
+    this.#log.lock.release();
+  }
+
+  #refuse(action: string): never {
+    if (this.#state === CLOSED) throw new LogClosedError('appender', action);
+    if (this.#state === POISONED) throw poisonedError(this.#poison);
+    throw new LogError(
+      'RESERVED',
+      `Cannot ${action}: a reservation is open; publish or abandon it first`,
+    );
+  }
+}
+
+/**
+ * Makes a segment part of the log, empty. Its words are set before its name can be seen.
+ * @throws {StorageError} nothing has changed
+ */
+export function createSegment(
+  supply: SegmentSupply,
+  directory: string,
+  place: Omit<SegmentHeader, 'createdNs'>,
+): WritableSegment {
+  const prepared = supply.take();
+  const { logId, base, previousBase, application } = place;
+  const { sizeBytes, indexCapacity } = prepared;
+  const createdNs = BigInt(Date.now()) * 1_000_000n;
+  const header = { logId, base, previousBase, application, sizeBytes, indexCapacity, createdNs };
+  try {
+    return WritableSegment.adopt(directory, prepared, header);
+  } catch (error) {
+    supply.putBack(prepared);
+    throw error;
+  }
+}
+
+/** Names the active segment in the control page, so that a kill from here on can be salvaged. */
+export function nameSession(control: ControlFile, segment: WritableSegment): void {
+  const { dev, ino } = storage('look at', segment.path, () =>
+    fstatSync(segment.fd, { bigint: true }),
+  );
+  control.writeSession({ bootId: bootId(), device: dev, inode: ino });
+}
+
+function flushTarget(segment: WritableSegment): {
+  base: number;
+  path: string;
+  indexPath: string;
+  fd: number;
+  indexFd: number;
+  words: Int32Array;
+} {
+  const { base, path, fd, indexFd, index } = segment;
+  return { base, path, indexPath: segment.indexPath, fd, indexFd, words: index };
+}
+
+function deleteSegments(directory: string, bases: readonly number[]): void {
+  for (const base of bases) {
+    deleteFile(segmentPath(directory, base));
+    deleteFile(indexPath(directory, base));
+  }
+  syncDirectory(directory);
+}
+
+function notBytes(value: unknown): TypeError {
+  return new TypeError(`Cannot append: expected a Uint8Array, got ${typeof value}`);
+}
+
+/** A detached buffer has length 0; only then is it worth asking. */
+function checkAttached(payload: Uint8Array): void {
+  try {
+    return void new Uint8Array(payload.buffer);
+  } catch (cause) {
+    throw new TypeError('Cannot append: the buffer is detached', { cause });
+  }
+}
+
+function tooLarge(what: string, sizeBytes: number, limitBytes: number): RecordTooLargeError {
+  return new RecordTooLargeError(what, sizeBytes, limitBytes);
+}

@@ -1,0 +1,133 @@
+/** Opening a log for appending: lock, recover, and only then let anybody believe anything. */
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { ControlFile, createControl } from '../control/control-file.js';
+import { ReadersFile } from '../control/readers-file.js';
+import { CorruptionError, LogError, storage } from '../errors.js';
+import { CONTROL_NAME, LOCK_NAME, isTemporaryName, segmentBaseOf } from '../format/names.js';
+import { isDurableStorage, syncDirectory } from '../mapping/files.js';
+import { AppenderLock } from '../mapping/lock.js';
+import { appenderSettings, type AppenderOptions, type AppenderSettings } from '../options.js';
+import { nowNs, recoverLog, type RecoveredLog } from '../recovery/recover.js';
+import { listNames } from '../segment/directory.js';
+import type { WritableSegment } from '../segment/writable-segment.js';
+import { Appender, createSegment, nameSession, type OpenedLog } from './appender.js';
+import { SegmentSupply } from './segment-supply.js';
+
+/**
+ * Opens a log for appending, creating it if need be, and recovers it if it was not closed. There is
+ * one appender per log; it may be in any thread. What recovery did is in `appender.recovery`.
+ *
+ * @throws {LogLockedError} another appender has it
+ * @throws {LogError} `NOT_A_LOG`: no log and `create` is off, or a directory with other things in it
+ * @throws {CorruptionError} data that was durable is missing; nothing was changed (`repairLog` helps)
+ * @throws {UnsupportedVersionError}
+ * @throws {StorageError} no permission, read-only or full file system, one that cannot map files
+ * @throws {RangeError} an option out of range
+ * @throws {TypeError} an option of the wrong kind
+ */
+export function openAppender(path: string, options: AppenderOptions = {}): Appender {
+  const settings = appenderSettings(options);
+  const directory = resolve(path);
+  const isNew = prepareDirectory(directory, settings.create);
+  const lock = AppenderLock.acquire(directory);
+  try {
+    return openLocked(directory, settings, lock, isNew);
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+/** Returns whether a log has to be created. */
+function prepareDirectory(directory: string, create: boolean): boolean {
+  if (!existsSync(directory)) {
+    if (!create) throw new LogError('NOT_A_LOG', `Cannot open ${directory}: it does not exist`);
+    storage('create', directory, () => mkdirSync(directory, { recursive: true }));
+    syncDirectory(dirname(directory));
+  }
+  const names = listNames(directory);
+  if (names.includes(CONTROL_NAME)) return false;
+  const segment = names.find((name) => segmentBaseOf(name) !== undefined);
+  if (segment !== undefined) {
+    throw new CorruptionError(directory, 0, 'a control page beside the segments', 'none');
+  }
+  const foreign = names.find((name) => name !== LOCK_NAME && !isTemporaryName(name));
+  if (foreign !== undefined) {
+    throw new LogError(
+      'NOT_A_LOG',
+      `Cannot create a log in ${directory}: it holds other things (${foreign})`,
+    );
+  }
+  if (!create) {
+    throw new LogError('NOT_A_LOG', `Cannot open ${directory}: there is no stratalog in it`);
+  }
+  return true;
+}
+
+function openLocked(
+  directory: string,
+  settings: AppenderSettings,
+  lock: AppenderLock,
+  isNew: boolean,
+): Appender {
+  const epoch = randomBytes(4).readUInt32LE();
+  const isCreated = isNew && !listNames(directory).includes(CONTROL_NAME);
+  if (isCreated) {
+    createControl(directory, randomBytes(16).toString('hex'), nowNs());
+  }
+  const control = ControlFile.open(directory, 'write');
+  let active: WritableSegment | undefined;
+  try {
+    const recovered = recoverLog(directory, control, { epoch, timeNs: nowNs() });
+    active = recovered.active ?? createFirstSegment(directory, settings, control, recovered);
+    const readers = ReadersFile.openOrCreate(directory, control.logId, settings.readersMode);
+    const { startOffset } = control.checkpoint();
+    // From here until the next clean close the log counts as open: durably so before the first store.
+    control.writeCheckpoint({
+      clean: false,
+      durableOffset: recovered.tail.offset,
+      segmentBase: active.base,
+    });
+    nameSession(control, active);
+    lock.announceWords();
+    control.publishSessionEpoch(epoch);
+    const opened: OpenedLog = {
+      directory,
+      settings,
+      lock,
+      control,
+      readers,
+      active,
+      tail: recovered.tail,
+      startOffset,
+      epoch,
+      durable: isDurableStorage(directory),
+      recovery: isCreated ? { ...recovered.report, outcome: 'created' } : recovered.report,
+    };
+    return new Appender(opened);
+  } catch (error) {
+    active?.close();
+    control.close();
+    throw error;
+  }
+}
+
+function createFirstSegment(
+  directory: string,
+  settings: AppenderSettings,
+  control: ControlFile,
+  { tail }: RecoveredLog,
+): WritableSegment {
+  const supply = new SegmentSupply(directory, settings);
+  const segment = createSegment(supply, directory, {
+    ...settings,
+    logId: control.logId,
+    base: tail.offset,
+    previousBase: tail.offset,
+    application: settings.header ?? new Uint8Array(0),
+  });
+  syncDirectory(directory);
+  return segment;
+}

@@ -1,0 +1,141 @@
+/**
+ * The control page of an open log, mapped. The appender maps it writable; readers read-only. The
+ * doorbell and the session epoch are the only words of it that change under a reader's eyes, and only
+ * `Atomics` touches them.
+ */
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { LogError, storage } from '../errors.js';
+import {
+  DOORBELL,
+  SESSION_EPOCH,
+  checkControlPage,
+  encodeControlPage,
+  readCheckpoint,
+  readSession,
+  writeCheckpoint,
+  writeSession,
+  type Checkpoint,
+  type Session,
+} from '../format/control-page.js';
+import { PAGE_BYTES, type LogId } from '../format/identity.js';
+import { CONTROL_NAME } from '../format/names.js';
+import { closeQuietly, isMissing, syncFile } from '../mapping/files.js';
+import { Mapping } from '../mapping/mapping.js';
+import { createWhole } from './whole-file.js';
+
+/** Creates the control page of a new, empty log. It appears whole or not at all. */
+export function createControl(directory: string, logId: LogId, createdNs: bigint): void {
+  const first: Checkpoint = {
+    sequence: 0,
+    clean: false,
+    startOffset: 0,
+    durableOffset: 0,
+    segmentBase: 0,
+    tailPosition: 0,
+    chainCrc: 0,
+    timeNs: 0n,
+  };
+  createWhole(directory, CONTROL_NAME, encodeControlPage(logId, createdNs, first));
+}
+
+export class ControlFile {
+  readonly path: string;
+  readonly logId: LogId;
+  /** The mapped page as words, for the doorbell and its address. */
+  readonly words: Int32Array;
+  readonly #mapping: Mapping;
+  readonly #page: Uint8Array;
+  readonly #fd: number | undefined;
+  #closed = false;
+
+  private constructor(path: string, mapping: Mapping, fd: number | undefined) {
+    this.path = path;
+    this.#mapping = mapping;
+    this.#fd = fd;
+    this.#page = new Uint8Array(mapping.buffer);
+    this.words = new Int32Array(mapping.buffer);
+    this.logId = checkControlPage(this.#page, path);
+  }
+
+  /**
+   * @throws {LogError} `NOT_A_LOG`: there is no control page
+   * @throws {CorruptionError}
+   * @throws {UnsupportedVersionError}
+   */
+  static open(directory: string, mode: 'read' | 'write'): ControlFile {
+    const path = join(directory, CONTROL_NAME);
+    checkPresent(directory, path);
+    if (mode === 'read') {
+      return new ControlFile(path, Mapping.readOnly(path, PAGE_BYTES), undefined);
+    }
+    const fd = storage('open', path, () => openSync(path, 'r+'));
+    try {
+      return new ControlFile(path, Mapping.ofDescriptor(fd, PAGE_BYTES, true, path), fd);
+    } catch (error) {
+      closeQuietly(fd);
+      throw error;
+    }
+  }
+
+  /** The newest valid checkpoint; during a concurrent write, the one before it. */
+  checkpoint(): Checkpoint {
+    return readCheckpoint(this.#page.slice(), this.path);
+  }
+
+  /** Makes a checkpoint durable; what it says must be durable already. */
+  writeCheckpoint(change: Partial<Omit<Checkpoint, 'sequence'>>): void {
+    const newest = this.checkpoint();
+    writeCheckpoint(this.#page, { ...newest, ...change, sequence: newest.sequence + 1 });
+    this.sync();
+  }
+
+  session(): Session | undefined {
+    return readSession(this.#page);
+  }
+
+  /** Names the active segment. Stored before the segment's first record, for salvage after a kill. */
+  writeSession(session: Session): void {
+    writeSession(this.#page, session);
+  }
+
+  sessionEpoch(): number {
+    return Atomics.load(this.words, SESSION_EPOCH);
+  }
+
+  /** Published after recovery: from here on the words of the log are true. */
+  publishSessionEpoch(epoch: number): void {
+    Atomics.store(this.words, SESSION_EPOCH, epoch | 0);
+  }
+
+  /** Count of commits and rolls, as a wrapping 32-bit integer. */
+  doorbell(): number {
+    return Atomics.load(this.words, DOORBELL);
+  }
+
+  get doorbellAddress(): bigint {
+    return this.#mapping.address + BigInt(DOORBELL * 4);
+  }
+
+  sync(): void {
+    if (this.#fd !== undefined) syncFile(this.#fd, this.path);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#mapping.release();
+  }
+}
+
+function checkPresent(directory: string, path: string): void {
+  try {
+    storage('open', path, () => readFileSync(path));
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+    throw new LogError('NOT_A_LOG', `Cannot open ${directory}: there is no stratalog in it`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,221 @@
+/**
+ * What can go wrong, as types. Misuse of an argument is a plain `TypeError` or `RangeError`;
+ * everything that concerns the log is a `LogError` whose `code` is stable and whose fields carry the
+ * values. End of log, torn tail and not-yet-written are values elsewhere, never errors.
+ */
+
+/** Stable identifiers of every `LogError`; safe to switch on, and to carry across threads. */
+export type LogErrorCode =
+  | 'CLOSED'
+  | 'CORRUPTION'
+  | 'LOCKED'
+  | 'LOST'
+  | 'NOT_A_LOG'
+  | 'OFFSET_OUT_OF_RANGE'
+  | 'POISONED'
+  | 'RECORD_TOO_LARGE'
+  | 'RESERVED'
+  | 'STORAGE'
+  | 'UNSUPPORTED_PLATFORM'
+  | 'UNSUPPORTED_VERSION';
+
+export class LogError extends Error {
+  readonly code: LogErrorCode;
+
+  constructor(code: LogErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+    this.code = code;
+  }
+}
+
+/** Exclusive-ended range of offsets. */
+export interface OffsetRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Bytes on disk are not what was written there. Nothing was changed by the call that met it. */
+export class CorruptionError extends LogError {
+  /** File that holds the damage. */
+  readonly path: string;
+  /** Byte position in that file. */
+  readonly position: number;
+  readonly expected: string;
+  readonly found: string;
+  /** The offsets that cannot be read because of it, where they are known. */
+  readonly lost: OffsetRange | undefined;
+
+  constructor(
+    path: string,
+    position: number,
+    expected: string,
+    found: string,
+    lost?: OffsetRange,
+    options?: ErrorOptions,
+  ) {
+    const which = lost === undefined ? '' : `; offsets ${lost.from} to ${lost.to - 1} are affected`;
+    super(
+      'CORRUPTION',
+      `Damaged data in ${path} at position ${position}: expected ${expected}, found ${found}${which}`,
+      options,
+    );
+    this.path = path;
+    this.position = position;
+    this.expected = expected;
+    this.found = found;
+    this.lost = lost;
+  }
+}
+
+/** The record at this offset was lost to damage, and `repair` has recorded the loss. */
+export class RecordLostError extends LogError {
+  readonly offset: number;
+  readonly lost: OffsetRange;
+
+  constructor(offset: number, lost: OffsetRange) {
+    super(
+      'LOST',
+      `Record ${offset} was lost to damage before a repair (lost offsets: ${lost.from} to ${lost.to - 1})`,
+    );
+    this.offset = offset;
+    this.lost = lost;
+  }
+}
+
+/** An offset below the start of the log, or at or past the reader's bound. */
+export class OffsetOutOfRangeError extends LogError {
+  readonly offset: number;
+  readonly startOffset: number;
+  /** Exclusive. */
+  readonly bound: number;
+
+  constructor(offset: number, startOffset: number, bound: number) {
+    const range =
+      startOffset === bound
+        ? `the log is empty at ${bound}`
+        : `the log holds ${startOffset} to ${bound - 1}`;
+    super('OFFSET_OUT_OF_RANGE', `Offset ${offset} is out of range: ${range}`);
+    this.offset = offset;
+    this.startOffset = startOffset;
+    this.bound = bound;
+  }
+}
+
+/** Another appender, in this or another process, has the log open. */
+export class LogLockedError extends LogError {
+  readonly path: string;
+  /** As the holder described itself when it took the lock; `undefined` if that cannot be read. */
+  readonly holder: LockHolder | undefined;
+
+  constructor(path: string, holder: LockHolder | undefined) {
+    const who =
+      holder === undefined
+        ? 'another appender'
+        : `process ${holder.pid} on ${holder.host} since ${holder.since}`;
+    super('LOCKED', `Cannot append to ${path}: it is locked by ${who}`);
+    this.path = path;
+    this.holder = holder;
+  }
+}
+
+/** Who holds a log's lock, as written into its LOCK file. Informative only; never used as evidence. */
+export interface LockHolder {
+  readonly pid: number;
+  readonly host: string;
+  /** ISO 8601 time at which the lock was taken. */
+  readonly since: string;
+}
+
+export class LogClosedError extends LogError {
+  constructor(what: string, action: string) {
+    super('CLOSED', `Cannot ${action}: the ${what} is closed`);
+  }
+}
+
+/** A record or batch that could not fit even an empty segment. Nothing was written. */
+export class RecordTooLargeError extends LogError {
+  readonly sizeBytes: number;
+  readonly limitBytes: number;
+
+  constructor(what: string, sizeBytes: number, limitBytes: number) {
+    super(
+      'RECORD_TOO_LARGE',
+      `Cannot append ${what} of ${sizeBytes} bytes: the largest that fits a segment is ${limitBytes} bytes`,
+    );
+    this.sizeBytes = sizeBytes;
+    this.limitBytes = limitBytes;
+  }
+}
+
+/** The operating system refused: full disk, failing disk, no permission, no memory. */
+export class StorageError extends LogError {
+  /** What was being done, as in 'Cannot <action> <path>'. */
+  readonly action: string;
+  readonly path: string | undefined;
+  /** The system's name of the error, such as `ENOSPC`. */
+  readonly errno: string | undefined;
+
+  constructor(
+    action: string,
+    path: string | undefined,
+    errno: string | undefined,
+    cause?: unknown,
+  ) {
+    const where = path === undefined ? '' : ` ${path}`;
+    const why = errno === undefined ? '' : `: ${errno}${describeErrno(errno)}`;
+    super('STORAGE', `Cannot ${action}${where}${why}`, { cause });
+    this.action = action;
+    this.path = path;
+    this.errno = errno;
+  }
+}
+
+/** Written by a newer stratalog. Nothing is damaged; this version cannot read it. */
+export class UnsupportedVersionError extends LogError {
+  readonly path: string;
+  readonly found: string;
+
+  constructor(path: string, found: string) {
+    super(
+      'UNSUPPORTED_VERSION',
+      `Cannot read ${path}: it was written by a newer version of stratalog (${found})`,
+    );
+    this.path = path;
+    this.found = found;
+  }
+}
+
+/** Wraps a failed `node:fs` call; other errors pass through as they are. */
+export function toStorageError(action: string, path: string, error: unknown): unknown {
+  if (error instanceof LogError || !(error instanceof Error) || !('code' in error)) return error;
+  return new StorageError(action, path, String(error.code), error);
+}
+
+/** Runs one file-system action; a system error becomes a `StorageError` that names the action. */
+export function storage<T>(action: string, path: string, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    throw toStorageError(action, path, error);
+  }
+}
+
+function describeErrno(errno: string): string {
+  const text = ERRNO_TEXT[errno];
+  return text === undefined ? '' : ` (${text})`;
+}
+
+const ERRNO_TEXT: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EDQUOT: 'disk quota exceeded',
+  EFAULT: 'the pages cannot be read',
+  EIO: 'input/output error',
+  EMFILE: 'too many open files',
+  ENODEV: 'this file system cannot map files',
+  ENOENT: 'no such file or directory',
+  ENOMEM: 'out of memory or mappings',
+  ENOSPC: 'no space left on the device',
+  ENOTDIR: 'not a directory',
+  EROFS: 'read-only file system',
+};

@@ -1,0 +1,26 @@
+/** stratalog: an embedded, memory-mapped, append-only log. */
+export { openAppender } from './append/open-appender.js';
+export type { Appender } from './append/appender.js';
+export type { Reservation } from './append/reservation.js';
+export type { FlushResult } from './append/flush-queue.js';
+export { openReader, type CursorOptions, type Reader, type ReaderOptions } from './read/reader.js';
+export type { Cursor, CursorStart } from './read/cursor.js';
+export type { RecordView } from './read/record-view.js';
+export type { Verify } from './read/readable-segment.js';
+export type { Access, IndexFault, SegmentInfo } from './read/segment-set.js';
+export type { AppenderOptions, CommitPolicy, FlushSchedule } from './options.js';
+export type { RecoveryReport, TornTail } from './recovery/recover.js';
+export {
+  CorruptionError,
+  LogClosedError,
+  LogError,
+  LogLockedError,
+  OffsetOutOfRangeError,
+  RecordLostError,
+  RecordTooLargeError,
+  StorageError,
+  UnsupportedVersionError,
+  type LockHolder,
+  type LogErrorCode,
+  type OffsetRange,
+} from './errors.js';

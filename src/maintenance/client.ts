@@ -1,0 +1,87 @@
+/** The appender's end of the maintenance thread. */
+import {
+  MessageChannel,
+  Worker,
+  receiveMessageOnPort,
+  type MessagePort,
+} from 'node:worker_threads';
+import type { Reply, Request, ThreadData } from './messages.js';
+import { REPLIES, WAKE, type SharedState } from './shared-state.js';
+
+export class MaintenanceClient {
+  readonly #shared: SharedState;
+  readonly #port: MessagePort;
+  readonly #worker: Worker;
+  readonly #exited: Promise<void>;
+  readonly #onReply: (reply: Reply) => void;
+  #seenReplies = 0;
+
+  /**
+   * Starts the thread. `onReply` runs on the appender's thread, from `poll` or from its event loop.
+   * `onDeath` is called if the thread ends without having been stopped.
+   */
+  constructor(
+    data: Omit<ThreadData, 'port'>,
+    onReply: (reply: Reply) => void,
+    onDeath: (error: unknown) => void,
+  ) {
+    const { port1, port2 } = new MessageChannel();
+    const workerData: ThreadData = { ...data, port: port2 };
+    this.#shared = data.shared;
+    this.#onReply = onReply;
+    this.#port = port1;
+    this.#port.on('message', onReply);
+    this.#worker = new Worker(new URL('./thread.js', import.meta.url), {
+      workerData,
+      transferList: [port2],
+      name: 'stratalog-maintenance',
+      // Descriptors that the thread opens for new segments belong to the appender.
+      trackUnmanagedFds: false,
+      // Flags of the process, such as a profiler's, are not meant for this thread.
+      execArgv: [],
+    });
+    this.#exited = new Promise((resolve) => {
+      this.#worker.on('exit', () => resolve());
+    });
+    this.#worker.on('error', onDeath);
+    this.letProcessExit();
+  }
+
+  send(request: Request): void {
+    this.#port.postMessage(request);
+    Atomics.add(this.#shared, WAKE, 1);
+    Atomics.notify(this.#shared, WAKE);
+  }
+
+  /** Handles what has come, without the event loop. One load when nothing has. */
+  poll(): void {
+    const replies = Atomics.load(this.#shared, REPLIES);
+    if (replies === this.#seenReplies) return;
+    this.#seenReplies = replies;
+    for (;;) {
+      const received = receiveMessageOnPort(this.#port);
+      if (received === undefined) return;
+      this.#onReply(received.message as Reply);
+    }
+  }
+
+  /** While somebody waits for a reply, the process stays. */
+  keepProcess(): void {
+    this.#port.ref();
+    this.#worker.ref();
+  }
+
+  letProcessExit(): void {
+    this.#port.unref();
+    this.#worker.unref();
+  }
+
+  /** Ends the thread after the job that it is at, and takes in its last replies. */
+  async stop(): Promise<void> {
+    this.keepProcess();
+    this.send({ kind: 'stop' });
+    await this.#exited;
+    this.poll();
+    this.#port.close();
+  }
+}

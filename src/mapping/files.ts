@@ -1,0 +1,102 @@
+/** Files as the log needs them: preallocated, durable by name, on a file system that can do both. */
+import {
+  closeSync,
+  fdatasyncSync,
+  fsyncSync,
+  openSync,
+  readSync,
+  statfsSync,
+  writeSync,
+} from 'node:fs';
+import { StorageError, storage } from '../errors.js';
+import { fallocate, zeroRange } from './native.js';
+
+const ZEROS = Buffer.alloc(1024 * 1024);
+const TMPFS = 0x01021994;
+const RAMFS = 0x858458f6;
+
+/**
+ * Gives a new, empty file its size and its blocks, so that no later store can meet a full disk.
+ * @throws {StorageError} `ENOSPC`, `EDQUOT`, ...
+ */
+export function allocateFile(fd: number, sizeBytes: number, path: string): void {
+  if (!fallocate(fd, sizeBytes, path)) writeZeros(fd, 0, sizeBytes, path);
+}
+
+/** Makes a range read as zeros again, keeping its blocks. */
+export function clearRange(fd: number, from: number, length: number, path: string): void {
+  if (length > 0 && !zeroRange(fd, from, length, path)) writeZeros(fd, from, length, path);
+}
+
+function writeZeros(fd: number, from: number, length: number, path: string): void {
+  for (let done = 0; done < length;) {
+    const step = Math.min(ZEROS.length, length - done);
+    done += storage('write', path, () => writeSync(fd, ZEROS, 0, step, from + done));
+  }
+}
+
+/** Writes all of `bytes` at `position`. */
+export function writeFully(fd: number, bytes: Uint8Array, position: number, path: string): void {
+  for (let done = 0; done < bytes.length;) {
+    const rest = bytes.length - done;
+    done += storage('write', path, () => writeSync(fd, bytes, done, rest, position + done));
+  }
+}
+
+/** Reads up to `length` bytes into `bytes`; fewer only at the end of the file. */
+export function readFully(
+  fd: number,
+  bytes: Uint8Array,
+  at: number,
+  length: number,
+  position: number,
+  path: string,
+): number {
+  let done = 0;
+  while (done < length) {
+    const got = storage('read', path, () =>
+      readSync(fd, bytes, at + done, length - done, position + done),
+    );
+    if (got === 0) break;
+    done += got;
+  }
+  return done;
+}
+
+/** Makes a file's data durable. */
+export function syncFile(fd: number, path: string): void {
+  storage('sync', path, () => fdatasyncSync(fd));
+}
+
+/** Makes names durable: files created, renamed or deleted in a directory. */
+export function syncDirectory(path: string): void {
+  storage('sync the directory', path, () => {
+    const fd = openSync(path, 'r');
+    try {
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+  });
+}
+
+/** Whether what is synced in this directory survives a power cut, as far as its file system says. */
+export function isDurableStorage(directory: string): boolean {
+  const { type } = storage('ask for the file system of', directory, () => statfsSync(directory));
+  return type !== TMPFS && type !== RAMFS;
+}
+
+/** For descriptors whose close can only fail late and without consequence. */
+export function closeQuietly(fd: number): void {
+  try {
+    closeSync(fd);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+  }
+}
+
+export function isMissing(error: unknown): boolean {
+  return error instanceof StorageError
+    ? error.errno === 'ENOENT'
+    : error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}

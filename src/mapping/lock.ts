@@ -1,0 +1,101 @@
+/**
+ * The log's lock: open-file-description locks on two bytes of the LOCK file, which is never unlinked.
+ *
+ * Byte 0 is the appender's. Byte 1 is taken only after recovery has finished: while somebody holds it,
+ * the mutable words of the log are true, and a reader needs no walk of its own. Both die with their
+ * holder, by the kernel's hand; nothing here asks whether a process id is alive.
+ */
+import { closeSync, openSync, readFileSync, ftruncateSync, writeSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { LogLockedError, storage, type LockHolder } from '../errors.js';
+import { LOCK_NAME } from '../format/names.js';
+import { isMissing } from './files.js';
+import { isByteLocked, lockByte } from './native.js';
+
+const APPENDER_BYTE = 0;
+const WORDS_TRUE_BYTE = 1;
+
+export class AppenderLock {
+  readonly #fd: number;
+  readonly #path: string;
+
+  private constructor(fd: number, path: string) {
+    this.#fd = fd;
+    this.#path = path;
+  }
+
+  /** @throws {LogLockedError} */
+  static acquire(directory: string): AppenderLock {
+    const path = join(directory, LOCK_NAME);
+    const fd = storage('open', path, () => openSync(path, 'a+', 0o644));
+    try {
+      if (!lockByte(fd, APPENDER_BYTE, path)) {
+        throw new LogLockedError(directory, readHolder(path));
+      }
+      writeHolder(fd, path);
+      return new AppenderLock(fd, path);
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
+  }
+
+  /** Tells readers that the mutable words can be believed. */
+  announceWords(): void {
+    lockByte(this.#fd, WORDS_TRUE_BYTE, this.#path);
+  }
+
+  release(): void {
+    closeSync(this.#fd);
+  }
+}
+
+/** Whether an appender is alive that has finished its recovery. */
+export function areWordsTrue(directory: string): boolean {
+  return isHeld(join(directory, LOCK_NAME), WORDS_TRUE_BYTE);
+}
+
+/** Who holds the log, or `undefined` when nobody does. */
+export function lockHolder(directory: string): LockHolder | 'unknown' | undefined {
+  const path = join(directory, LOCK_NAME);
+  return isHeld(path, APPENDER_BYTE) ? (readHolder(path) ?? 'unknown') : undefined;
+}
+
+function isHeld(path: string, byte: number): boolean {
+  let fd: number;
+  try {
+    fd = storage('open', path, () => openSync(path, 'r'));
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+  try {
+    return isByteLocked(fd, byte, path);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function writeHolder(fd: number, path: string): void {
+  const holder: LockHolder = {
+    pid: process.pid,
+    host: hostname(),
+    since: new Date().toISOString(),
+  };
+  storage('write', path, () => {
+    ftruncateSync(fd, 0);
+    writeSync(fd, `${JSON.stringify(holder)}\n`);
+  });
+}
+
+function readHolder(path: string): LockHolder | undefined {
+  try {
+    const { pid, host, since } = JSON.parse(readFileSync(path, 'utf8')) as Partial<LockHolder>;
+    return pid === undefined || host === undefined || since === undefined
+      ? undefined
+      : { pid, host, since };
+  } catch {
+    return undefined;
+  }
+}

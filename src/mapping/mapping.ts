@@ -1,0 +1,115 @@
+/**
+ * A file mapped into memory, and how long it stays there.
+ *
+ * The mapping must outlive every view of it, and the platform does not help: an `ArrayBuffer` over
+ * foreign memory keeps nothing alive, and a load through a stale one is a SIGSEGV. Two rules make that
+ * impossible:
+ *
+ * - A mapping is unmapped early (`release`) only when nobody outside this library can hold a view of
+ *   it. Whoever hands a view out calls `lend` first; whoever keeps views inside drops them before
+ *   `release`.
+ * - Otherwise it is unmapped by a finalizer on its `ArrayBuffer`, which every view refers to, so after
+ *   the last view is gone. One registration per mapping, none per view.
+ */
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { CorruptionError, storage } from '../errors.js';
+import { madvise, mincore, mmap, munmap, viewMemory } from './native.js';
+import type { Advice } from './platform.js';
+
+/** The kernel's page. Larger pages (arm64 with 64 KiB) only make requests coarser. */
+export const MAP_PAGE_BYTES = 4096;
+
+interface Region {
+  readonly address: bigint;
+  readonly sizeBytes: number;
+}
+
+const finalizer = new FinalizationRegistry<Region>(({ address, sizeBytes }) => {
+  munmap(address, sizeBytes);
+});
+
+export class Mapping {
+  readonly buffer: ArrayBuffer;
+  readonly address: bigint;
+  readonly sizeBytes: number;
+  readonly path: string;
+  #lent = false;
+  #released = false;
+
+  /** Takes over a region that is mapped already, possibly by another thread of this process. */
+  constructor(address: bigint, sizeBytes: number, path: string) {
+    this.address = address;
+    this.sizeBytes = sizeBytes;
+    this.path = path;
+    this.buffer = viewMemory(address, sizeBytes);
+    forbidTransfer(this.buffer);
+    finalizer.register(this.buffer, { address, sizeBytes }, this);
+  }
+
+  /** Maps a file that is open; the descriptor may be closed afterwards. */
+  static ofDescriptor(fd: number, sizeBytes: number, writable: boolean, path: string): Mapping {
+    return new Mapping(mmap(fd, sizeBytes, writable, path), sizeBytes, path);
+  }
+
+  /** Maps a file read-only. A file that is shorter is refused: its missing pages would be SIGBUS. */
+  static readOnly(path: string, sizeBytes: number): Mapping {
+    return storage('open', path, () => {
+      const fd = openSync(path, 'r');
+      try {
+        const found = fstatSync(fd).size;
+        if (found < sizeBytes) {
+          throw new CorruptionError(path, found, `${sizeBytes} bytes`, `a file of ${found} bytes`);
+        }
+        return Mapping.ofDescriptor(fd, sizeBytes, false, path);
+      } finally {
+        closeSync(fd);
+      }
+    });
+  }
+
+  /** A view is about to leave the library: from now on only the finalizer unmaps. */
+  lend(): void {
+    this.#lent = true;
+  }
+
+  get lent(): boolean {
+    return this.#lent;
+  }
+
+  /** The library's own views are gone. Unmaps at once unless a view was lent. */
+  release(): void {
+    if (this.#released || this.#lent) return;
+    this.#released = true;
+    finalizer.unregister(this);
+    munmap(this.address, this.sizeBytes);
+  }
+
+  advise(advice: Advice, from = 0, length = this.sizeBytes - from): boolean {
+    const start = from - (from % MAP_PAGE_BYTES);
+    return madvise(this.address + BigInt(start), from + length - start, advice, this.path);
+  }
+
+  /**
+   * Brings a range into memory, as an error where touching it would be a signal.
+   * @throws {StorageError} the disk cannot deliver the pages, or the file has become shorter
+   */
+  makeResident(from: number, length: number): void {
+    this.advise('populate-read', from, length);
+  }
+
+  /** Which pages from `from` on (a multiple of the page) are in memory; bit 0 of a byte per page. */
+  residentPages(from: number): Uint8Array {
+    return mincore(this.address + BigInt(from), this.sizeBytes - from, MAP_PAGE_BYTES);
+  }
+}
+
+/** Moving the memory to another `ArrayBuffer` would leave it without the finalizer that keeps it. */
+function forbidTransfer(buffer: ArrayBuffer): void {
+  const refuse = (): never => {
+    throw new TypeError('Cannot transfer memory that is mapped from a file: copy it');
+  };
+  Object.defineProperties(buffer, {
+    transfer: { value: refuse },
+    transferToFixedLength: { value: refuse },
+  });
+}

@@ -1,0 +1,177 @@
+/**
+ * The C functions that Node does not offer, called through koffi. Nothing outside `mapping/` imports
+ * this file, so that another binding could take koffi's place. Addresses are `bigint`, as koffi has
+ * them. Every function here throws a `StorageError` or returns a documented value; none is called per
+ * record.
+ */
+import koffi from 'koffi';
+import { StorageError } from '../errors.js';
+import { currentPlatform, type Advice } from './platform.js';
+
+const PROT_READ = 1;
+const PROT_WRITE = 2;
+const MAP_SHARED = 1;
+const FUTEX_WAIT = 0;
+const FUTEX_WAKE = 1;
+const SEEK_SET = 0;
+const ZERO_RANGE = 0x10;
+
+export const platform = currentPlatform();
+const library = koffi.load(null);
+const flock = koffi.struct(platform.lockFields);
+const timespec = koffi.struct({ seconds: 'int64', nanoseconds: 'int64' });
+
+const cMmap = library.func('mmap', 'void *', ['void *', 'size_t', 'int', 'int', 'int', 'int64_t']);
+const cMunmap = library.func('munmap', 'int', ['void *', 'size_t']);
+const cMadvise = library.func('madvise', 'int', ['void *', 'size_t', 'int']);
+const cMincore = library.func('mincore', 'int', ['void *', 'size_t', koffi.out('uint8_t *')]);
+const cFcntl = library.func('fcntl', 'int', ['int', 'int', '...']);
+const flockPointer = koffi.inout(koffi.pointer(flock));
+const cLseek = library.func('lseek', 'int64_t', ['int', 'int64_t', 'int']);
+const cFallocate = platform.hasFallocate
+  ? library.func('fallocate', 'int', ['int', 'int', 'int64_t', 'int64_t'])
+  : undefined;
+const cFutex =
+  platform.futex === undefined
+    ? undefined
+    : library.func('syscall', 'long', [
+        'long',
+        'void *',
+        'int',
+        'uint32_t',
+        koffi.pointer(timespec),
+        'void *',
+        'uint32_t',
+      ]);
+
+const ERRNO_NAMES = new Map(Object.entries(koffi.os.errno).map(([name, code]) => [code, name]));
+
+function lastErrno(): string {
+  const code = koffi.errno();
+  return ERRNO_NAMES.get(code) ?? `errno ${code}`;
+}
+
+function check(result: number, action: string, path: string | undefined): void {
+  if (result !== 0) throw new StorageError(action, path, lastErrno());
+}
+
+/** Maps `length` bytes of a file, shared. A store through a read-only mapping is a SIGSEGV. */
+export function mmap(fd: number, length: number, writable: boolean, path: string): bigint {
+  const protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
+  const address = BigInt.asIntN(64, cMmap(null, length, protection, MAP_SHARED, fd, 0) as bigint);
+  if (address === -1n) throw new StorageError('map', path, lastErrno());
+  return address;
+}
+
+export function munmap(address: bigint, length: number): void {
+  check(cMunmap(address, length) as number, 'unmap memory', undefined);
+}
+
+/** Memory at an address as an `ArrayBuffer` without owner: whoever calls keeps it mapped. */
+export function viewMemory(address: bigint, length: number): ArrayBuffer {
+  return koffi.view(address, length);
+}
+
+/** `false` where the platform or the kernel does not know the advice. */
+export function madvise(address: bigint, length: number, advice: Advice, path: string): boolean {
+  const value = platform.advice[advice];
+  if (value === undefined || length === 0) return value !== undefined;
+  if ((cMadvise(address, length, value) as number) === 0) return true;
+  const errno = lastErrno();
+  if (errno === 'EINVAL') return false;
+  throw new StorageError(`access the pages of`, path, errno);
+}
+
+/** One byte per page, bit 0 set where the page is in memory. */
+export function mincore(address: bigint, length: number, pageBytes: number): Uint8Array {
+  const resident = new Uint8Array(Math.ceil(length / pageBytes));
+  if (length > 0)
+    check(cMincore(address, length, resident) as number, 'ask for resident pages', undefined);
+  return resident;
+}
+
+/** Reserves blocks for the first `length` bytes. `false` where the file system cannot. */
+export function fallocate(fd: number, length: number, path: string): boolean {
+  return fallocateRange(fd, 0, 0, length, 'allocate', path);
+}
+
+/** Makes a range read as zeros without giving up its blocks. `false` where that is not possible. */
+export function zeroRange(fd: number, from: number, length: number, path: string): boolean {
+  return fallocateRange(fd, ZERO_RANGE, from, length, 'zero a range of', path);
+}
+
+function fallocateRange(
+  fd: number,
+  mode: number,
+  from: number,
+  length: number,
+  action: string,
+  path: string,
+): boolean {
+  if (cFallocate === undefined) return false;
+  for (;;) {
+    if ((cFallocate(fd, mode, from, length) as number) === 0) return true;
+    const errno = lastErrno();
+    if (errno === 'EINTR') continue;
+    if (errno === 'EOPNOTSUPP' || errno === 'ENOTSUP' || errno === 'ENOSYS') return false;
+    throw new StorageError(action, path, errno);
+  }
+}
+
+/**
+ * First position at or after `from` that may hold something other than never-written zeros; `end` if
+ * there is none. Where the file system cannot tell, `from`.
+ */
+export function nextData(fd: number, from: number, end: number): number {
+  const found = Number(cLseek(fd, from, platform.seekData));
+  if (found >= 0) return Math.min(found, end);
+  return lastErrno() === 'ENXIO' ? end : from;
+}
+
+interface Flock {
+  l_type: number;
+  l_whence: number;
+  l_start: number;
+  l_len: number;
+  l_pid: number;
+}
+
+function lockOfByte(byte: number): Flock {
+  return { l_type: platform.writeLock, l_whence: SEEK_SET, l_start: byte, l_len: 1, l_pid: 0 };
+}
+
+/**
+ * Takes an open-file-description lock on one byte; it is released when the descriptor closes, however
+ * that comes. `false`: somebody else holds it.
+ */
+export function lockByte(fd: number, byte: number, path: string): boolean {
+  if ((cFcntl(fd, platform.setLock, flockPointer, lockOfByte(byte)) as number) === 0) return true;
+  const errno = lastErrno();
+  if (errno === 'EAGAIN' || errno === 'EACCES') return false;
+  throw new StorageError('lock', path, errno);
+}
+
+/** Whether somebody holds the lock on a byte. Works on a read-only descriptor. */
+export function isByteLocked(fd: number, byte: number, path: string): boolean {
+  const query = lockOfByte(byte);
+  check(cFcntl(fd, platform.getLock, flockPointer, query) as number, 'ask for the lock on', path);
+  return query.l_type !== platform.unlocked;
+}
+
+/** Wakes everybody who waits for the word at `address`, in any process. */
+export function futexWake(address: bigint): void {
+  if (cFutex === undefined) return;
+  cFutex(platform.futex, address, FUTEX_WAKE, 0x7fff_ffff, null, null, 0);
+}
+
+/**
+ * Sleeps while the word at `address` holds `expected`, at most `timeoutMs`. Returns for any reason;
+ * the caller looks again. Works on read-only mappings.
+ */
+export function futexWait(address: bigint, expected: number, timeoutMs: number): void {
+  const timeout = {
+    seconds: Math.trunc(timeoutMs / 1000),
+    nanoseconds: Math.round((timeoutMs % 1000) * 1e6),
+  };
+  cFutex?.(platform.futex, address, FUTEX_WAIT, expected >>> 0, timeout, null, 0);
+}

@@ -1,0 +1,413 @@
+import {
+  CorruptionError,
+  LogClosedError,
+  OffsetOutOfRangeError,
+  RecordLostError,
+} from '../errors.js';
+import {
+  FRAME_HEADER_BYTES,
+  frameBase,
+  frameCount,
+  frameEpoch,
+  frameLength,
+  frameTimeWord,
+  isGap,
+} from '../format/frame.js';
+import { readU64AsBigInt } from '../format/integers.js';
+import { RECORD_HEADER_BYTES, RECORD_LENGTH_MASK } from '../format/record.js';
+import { FIRST_FRAME_AT } from '../format/segment-header.js';
+import type { ReadableSegment } from './readable-segment.js';
+import type { RecordView } from './record-view.js';
+import type { SegmentSet } from './segment-set.js';
+
+/** Where a cursor begins: before that record. A time means the first record committed at or after it. */
+export type CursorStart = 'start' | 'end' | number | { readonly timeMs: number };
+
+/** What a cursor needs of its reader. */
+export interface CursorSource {
+  readonly segments: SegmentSet;
+  readonly followsFlushed: boolean;
+  /** Set when the reader closes: cursors refuse to move from then on. */
+  isClosed: boolean;
+  /** The reader's bound now, exclusive. */
+  bound(): number;
+}
+
+const EMPTY_WORDS = new Int32Array(0);
+const EMPTY_VIEW = new DataView(new ArrayBuffer(0));
+/** `#frameEnd` when the frame of the current record has not been asked for. */
+const UNKNOWN = -1;
+
+/**
+ * A mutable flyweight over the records: it stands on one of them at a time, or before the first, and
+ * moves in both directions. Moving allocates nothing. To be used by the thread that made it.
+ *
+ * A live cursor whose `next` has returned `false` stays where it is and goes on when there is more; a
+ * bounded one never passes its end.
+ */
+export class Cursor implements RecordView {
+  readonly #source: CursorSource;
+  /** Exclusive offset that this cursor never reaches; `Infinity` for a live one. */
+  readonly #end: number;
+  #segment: ReadableSegment | undefined;
+  #words: Int32Array = EMPTY_WORDS;
+  #view: DataView = EMPTY_VIEW;
+  /**
+   * Records of the segment that are known to be below the bound: below it, nothing has to be asked. It
+   * only grows, so an old value is a safe one.
+   */
+  #knownCount = 0;
+  /** Base offset of the segment. */
+  #base = 0;
+  /** The record stood on; -1 before the first move. */
+  #offset = -1;
+  #position = 0;
+  #length = 0;
+  /** Position of the record that `next` goes to, or of its frame if that begins there. */
+  #next = 0;
+  /** Offset of that record. */
+  #nextOffset = 0;
+  /** End of the frame that `#next` lies in; `UNKNOWN`, or `#next` itself, at a frame's boundary. */
+  #frameEnd = 0;
+  /** `#nextOffset` has not been looked up yet. */
+  #isSeeking = true;
+  #isClosed = false;
+
+  /** @internal Use `Reader.cursor`. */
+  constructor(source: CursorSource, end: number) {
+    this.#source = source;
+    this.#end = end;
+  }
+
+  // --- Moving ---
+
+  /**
+   * Moves to the next record. `false`: there is none (yet), and the cursor stays where it is.
+   * @throws {CorruptionError} damage; the cursor stays before it
+   * @throws {StorageError} the disk cannot deliver the pages
+   * @throws {OffsetOutOfRangeError} the next record has been dropped from the log
+   * @throws {LogError} `CLOSED`
+   */
+  next(): boolean {
+    if (this.#source.isClosed) this.#refuse();
+    if (this.#next >= this.#frameEnd && !this.#enterNext()) return false;
+    const position = this.#next;
+    const length = (this.#words[position >> 2] as number) & RECORD_LENGTH_MASK;
+    const next = position + RECORD_HEADER_BYTES + ((length + 7) & ~7);
+    if (next > this.#frameEnd) throw this.#overrun(position);
+    this.#position = position;
+    this.#length = length;
+    this.#next = next;
+    this.#offset = this.#nextOffset++;
+    return true;
+  }
+
+  /** Moves to the record before this one. `false`: there is none, and the cursor stays where it is. */
+  previous(): boolean {
+    if (this.#source.isClosed) this.#refuse();
+    let offset = (this.#position > 0 ? this.#offset : this.#nextOffset) - 1;
+    for (;;) {
+      if (!this.#isKnown(offset) && !this.#isAboveStart(offset)) return false;
+      const skipTo = this.#standOn(offset);
+      if (skipTo === undefined) return true;
+      offset = skipTo.from - 1;
+    }
+  }
+
+  /**
+   * Moves to the record at `offset`. `false`: it is at or past the bound, and the cursor stays.
+   * @throws {OffsetOutOfRangeError} below the start of the log
+   * @throws {RecordLostError} a repair has found the record lost
+   * @throws {CorruptionError}
+   * @throws {StorageError}
+   * @throws {LogError} `CLOSED`
+   */
+  moveTo(offset: number): boolean {
+    if (this.#source.isClosed) this.#refuse();
+    if (offset >= this.#end) return false;
+    if (!this.#isKnown(offset) && !this.#isBelowBound(offset)) return false;
+    const lost = this.#standOn(offset);
+    if (lost !== undefined) throw new RecordLostError(offset, lost);
+    return true;
+  }
+
+  /** Stands before the record at `offset`, which need not exist yet: `next` goes to it. */
+  seek(offset: number): void {
+    if (this.#source.isClosed || this.#isClosed) this.#refuse();
+    this.#nextOffset = offset;
+    this.#isSeeking = true;
+    this.#next = this.#frameEnd = 0;
+    this.#position = 0;
+    this.#length = 0;
+  }
+
+  /** Iterates from here, yielding this very object again and again. */
+  *[Symbol.iterator](): IterableIterator<RecordView> {
+    while (this.next()) yield this;
+  }
+
+  // --- The record stood on ---
+
+  get offset(): number {
+    this.#checkStands();
+    return this.#offset;
+  }
+  get length(): number {
+    return this.#length;
+  }
+  get payload(): Uint8Array {
+    const segment = this.#checkStands();
+    segment.mapping.lend();
+    return new Uint8Array(
+      segment.mapping.buffer,
+      this.#position + RECORD_HEADER_BYTES,
+      this.#length,
+    );
+  }
+  copyPayload(): Uint8Array {
+    const from = this.#position + RECORD_HEADER_BYTES;
+    return this.#checkStands().bytes.slice(from, from + this.#length);
+  }
+  get timeMs(): number {
+    const word = frameTimeWord(this.#frame());
+    const low = (this.#words[word] as number) >>> 0;
+    const high = (this.#words[word + 1] as number) >>> 0;
+    return (high * 2 ** 32 + low) / 1e6;
+  }
+  get timeNs(): bigint {
+    return readU64AsBigInt(this.#words, frameTimeWord(this.#frame()));
+  }
+  get epoch(): number {
+    return frameEpoch(this.#words, this.#frame());
+  }
+  getUint8(at: number): number {
+    return this.#view.getUint8(this.#at(at, 1));
+  }
+  getInt16(at: number): number {
+    return this.#view.getInt16(this.#at(at, 2), true);
+  }
+  getUint16(at: number): number {
+    return this.#view.getUint16(this.#at(at, 2), true);
+  }
+  getInt32(at: number): number {
+    return this.#view.getInt32(this.#at(at, 4), true);
+  }
+  getUint32(at: number): number {
+    return this.#view.getUint32(this.#at(at, 4), true);
+  }
+  getFloat32(at: number): number {
+    return this.#view.getFloat32(this.#at(at, 4), true);
+  }
+  getFloat64(at: number): number {
+    return this.#view.getFloat64(this.#at(at, 8), true);
+  }
+  getBigInt64(at: number): bigint {
+    return this.#view.getBigInt64(this.#at(at, 8), true);
+  }
+  getBigUint64(at: number): bigint {
+    return this.#view.getBigUint64(this.#at(at, 8), true);
+  }
+
+  /** Lets the segment go. Views handed out stay valid. Idempotent. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#segment?.letGo();
+    this.#segment = undefined;
+    this.#words = EMPTY_WORDS;
+    this.#view = EMPTY_VIEW;
+    // Whatever comes next asks, and is refused.
+    this.#knownCount = 0;
+    this.#position = this.#length = this.#next = this.#frameEnd = 0;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  // --- Frames ---
+
+  /** Finds the frame that `#next` lies in, going on to the next segment if need be. */
+  #enterNext(): boolean {
+    if (this.#isClosed) this.#refuse();
+    if (this.#isSeeking) return this.#enterTarget();
+    if (this.#frameEnd === UNKNOWN) {
+      this.#setFrame(this.#frame(), this.#words);
+      if (this.#next < this.#frameEnd) return true;
+    }
+    for (;;) {
+      const segment = this.#segment as ReadableSegment;
+      const offset = this.#nextOffset;
+      if (offset >= this.#end) return false;
+      if (this.#next >= this.#boundIn(segment)) {
+        // Sealed, then the bound again: what was committed before the seal must not be missed.
+        const isSealed = segment.isSealed();
+        if (this.#next >= this.#boundIn(segment)) {
+          if (!isSealed || this.#next < segment.committedPosition()) return this.#atEnd();
+          if (!this.#enterSegment(offset)) return this.#atEnd();
+          continue;
+        }
+      }
+      const at = this.#next;
+      segment.enterFrame(at, offset - segment.base);
+      if (!isGap(this.#words, at)) {
+        this.#setFrame(at, this.#words);
+        this.#next = at + FRAME_HEADER_BYTES;
+        return true;
+      }
+      // Records that a repair has found lost: go on behind them.
+      this.#next = this.#frameEnd = at + frameLength(this.#words, at);
+      this.#nextOffset += frameCount(this.#words, at);
+    }
+  }
+
+  /** Resolves a `seek`. */
+  #enterTarget(): boolean {
+    const offset = this.#nextOffset;
+    if (offset >= this.#end) return false;
+    if (!this.#isBelowBound(offset)) return this.#atEnd();
+    const segment = this.#show(offset);
+    const located = segment.locate(offset - segment.base);
+    this.#isSeeking = false;
+    if (located < 0) {
+      // Lost: begin behind the gap, by way of its frame.
+      const gap = -located;
+      this.#nextOffset = frameBase(this.#words, gap);
+      this.#next = this.#frameEnd = gap;
+      return this.#enterNext();
+    }
+    this.#setFrame(segment.frameOf(located), this.#words);
+    this.#next = located;
+    return true;
+  }
+
+  /** Sets the end up to which records can be walked: the frame's, or the cursor's own. */
+  #setFrame(frame: number, words: Int32Array): void {
+    this.#frameEnd = frame + frameLength(words, frame);
+    if (this.#end === Infinity) return;
+    const past = frameBase(words, frame) + frameCount(words, frame);
+    if (past <= this.#end) return;
+    const segment = this.#segment as ReadableSegment;
+    this.#frameEnd = segment.locate(this.#end - segment.base);
+  }
+
+  #enterSegment(offset: number): boolean {
+    const { segments } = this.#source;
+    let next = segments.beginningAt(offset);
+    if (next === undefined && segments.refresh()) next = segments.beginningAt(offset);
+    if (next === undefined) {
+      const start = segments.startOffset;
+      if (offset < start) throw new OffsetOutOfRangeError(offset, start, this.#source.bound());
+      return false;
+    }
+    this.#use(next);
+    this.#next = this.#frameEnd = FIRST_FRAME_AT;
+    return true;
+  }
+
+  /** Moves onto a record below the bound; returns the lost range instead if it was lost. */
+  #standOn(offset: number): { from: number; to: number } | undefined {
+    const segment = this.#show(offset);
+    const position = segment.locate(offset - segment.base);
+    if (position < 0) {
+      const from = frameBase(this.#words, -position);
+      return { from, to: from + frameCount(this.#words, -position) };
+    }
+    const length = (this.#words[position >> 2] as number) & RECORD_LENGTH_MASK;
+    const next = position + RECORD_HEADER_BYTES + ((length + 7) & ~7);
+    if (next > segment.header.sizeBytes) throw this.#overrun(position);
+    this.#isSeeking = false;
+    this.#offset = offset;
+    this.#nextOffset = offset + 1;
+    this.#position = position;
+    this.#length = length;
+    this.#next = next;
+    this.#frameEnd = UNKNOWN;
+    return undefined;
+  }
+
+  /** Makes the segment that holds `offset`, which is below the bound, the current one. */
+  #show(offset: number): ReadableSegment {
+    if (this.#isKnown(offset)) return this.#segment as ReadableSegment;
+    const { segments } = this.#source;
+    const segment = this.#isAboveStart(offset) ? segments.holding(offset) : undefined;
+    if (segment === undefined) {
+      throw new OffsetOutOfRangeError(offset, segments.startOffset, this.#source.bound());
+    }
+    return this.#use(segment);
+  }
+
+  #use(segment: ReadableSegment): ReadableSegment {
+    if (segment !== this.#segment) {
+      segment.hold();
+      this.#segment?.letGo();
+      this.#segment = segment;
+      this.#base = segment.base;
+      this.#words = segment.words;
+      this.#view = segment.view;
+    }
+    this.#knownCount = this.#source.followsFlushed
+      ? segment.flushedCount()
+      : segment.committedCount();
+    return segment;
+  }
+
+  /** Whether a record lies in the current segment, below the bound as it was when last asked. */
+  #isKnown(offset: number): boolean {
+    const slot = offset - this.#base;
+    return slot >= 0 && slot < this.#knownCount;
+  }
+
+  #isAboveStart(offset: number): boolean {
+    if (this.#isClosed) this.#refuse();
+    return offset >= this.#source.segments.startOffset;
+  }
+
+  #isBelowBound(offset: number): boolean {
+    if (this.#isClosed) this.#refuse();
+    return offset < this.#source.bound();
+  }
+
+  #boundIn(segment: ReadableSegment): number {
+    return this.#source.followsFlushed ? segment.flushedPosition() : segment.committedPosition();
+  }
+
+  /** A log whose appender died may end in damage; that must not look like its end. */
+  #atEnd(): boolean {
+    const { segments } = this.#source;
+    if (segments.refresh()) return this.#enterNext();
+    if (segments.damage !== undefined) throw segments.damage;
+    return false;
+  }
+
+  #frame(): number {
+    return this.#checkStands().frameOf(this.#position);
+  }
+
+  #checkStands(): ReadableSegment {
+    const segment = this.#segment;
+    if (segment === undefined || this.#position === 0) {
+      throw new RangeError('Cannot read a record: the cursor does not stand on one');
+    }
+    return segment;
+  }
+
+  /** Position of `size` bytes at `at` of the payload. */
+  #at(at: number, size: number): number {
+    if (!(at >= 0 && at + size <= this.#length)) {
+      throw new RangeError(
+        `Cannot read ${size} bytes at ${at}: the record has ${this.#length} bytes`,
+      );
+    }
+    return this.#position + RECORD_HEADER_BYTES + at;
+  }
+
+  #overrun(position: number): CorruptionError {
+    const { path } = this.#segment as ReadableSegment;
+    return new CorruptionError(path, position, 'a record inside its frame', 'one that overruns it');
+  }
+
+  #refuse(): never {
+    throw new LogClosedError(this.#isClosed ? 'cursor' : 'reader', 'move');
+  }
+}

@@ -1,0 +1,211 @@
+import { resolve } from 'node:path';
+import { ControlFile } from '../control/control-file.js';
+import { LogClosedError, OffsetOutOfRangeError } from '../errors.js';
+import type { LogId } from '../format/identity.js';
+import { checkOffset } from '../format/integers.js';
+import { unknownChoice } from '../options.js';
+import { Cursor, type CursorSource, type CursorStart } from './cursor.js';
+import type { Verify } from './readable-segment.js';
+import type { RecordView } from './record-view.js';
+import { SegmentSet, type Access, type IndexFault, type SegmentInfo } from './segment-set.js';
+
+export interface ReaderOptions {
+  /**
+   * How far to read: what is committed (the default), or only what is flushed, which a power cut
+   * cannot take back.
+   */
+  readonly bound?: 'committed' | 'flushed';
+  /** When to compute checksums (default `'first-touch'`: once per frame and reader). */
+  readonly verify?: Verify;
+  /** How the kernel should read ahead (default `'normal'`). */
+  readonly access?: Access;
+}
+
+export interface CursorOptions {
+  /** Default `'start'`. */
+  readonly from?: CursorStart;
+  /** Exclusive offset at which to end. Default: none. */
+  readonly to?: number;
+  /** End at the bound as it is now, whatever is appended later (default false). */
+  readonly snapshot?: boolean;
+}
+
+/**
+ * Opens a log for reading, from any thread or process, also while nobody or somebody writes. Nothing
+ * is written anywhere, so a read-only file system will do.
+ *
+ * @throws {LogError} `NOT_A_LOG`
+ * @throws {CorruptionError}
+ * @throws {UnsupportedVersionError}
+ * @throws {StorageError}
+ * @throws {TypeError} an option that is none of its choices
+ */
+export function openReader(path: string, options: ReaderOptions = {}): Reader {
+  return new Reader(resolve(path), options);
+}
+
+/** Random access to the records of a log. To be used by the thread that opened it. */
+export class Reader {
+  readonly path: string;
+  readonly #control: ControlFile;
+  readonly #segments: SegmentSet;
+  readonly #source: CursorSource;
+  readonly #followsFlushed: boolean;
+  readonly #flyweight: Cursor;
+
+  /** @internal Use `openReader`. */
+  constructor(directory: string, options: ReaderOptions) {
+    const { bound = 'committed', verify = 'first-touch', access = 'normal' } = options;
+    if (!['committed', 'flushed'].includes(bound)) throw unknownChoice('bound', bound);
+    if (!['always', 'first-touch', 'never'].includes(verify)) throw unknownChoice('verify', verify);
+    if (!['normal', 'sequential', 'random'].includes(access)) throw unknownChoice('access', access);
+    this.path = directory;
+    this.#followsFlushed = bound === 'flushed';
+    this.#control = ControlFile.open(directory, 'read');
+    try {
+      this.#segments = new SegmentSet(directory, this.#control, verify, access);
+    } catch (error) {
+      this.#control.close();
+      throw error;
+    }
+    this.#source = {
+      segments: this.#segments,
+      followsFlushed: this.#followsFlushed,
+      isClosed: false,
+      bound: () => this.boundOffset,
+    };
+    this.#flyweight = new Cursor(this.#source, Infinity);
+  }
+
+  /** Random 128 bits drawn when the log was created, in hexadecimal. */
+  get logId(): LogId {
+    return this.#control.logId;
+  }
+  /** The log's first offset. */
+  get startOffset(): number {
+    this.#check('ask for the start');
+    return this.#segments.relistStart();
+  }
+  /** Exclusive bound of what is committed, now. */
+  get committedOffset(): number {
+    this.#check('ask for the committed offset');
+    const segments = this.#segments;
+    segments.refresh();
+    const newest = segments.newest();
+    return newest === undefined ? segments.startOffset : newest.base + newest.committedCount();
+  }
+  /** Exclusive bound of what is known to be durable, now. */
+  get flushedOffset(): number {
+    this.#check('ask for the flushed offset');
+    this.#segments.refresh();
+    return this.#segments.flushedOffset();
+  }
+  /** The bound that this reader keeps to, now. */
+  get boundOffset(): number {
+    return this.#followsFlushed ? this.flushedOffset : this.committedOffset;
+  }
+
+  /**
+   * The record at `offset`, as this reader's flyweight: it shows that record until the next `get`.
+   * Constant time; allocates nothing.
+   * @throws {OffsetOutOfRangeError} below the start, or at or past the bound
+   * @throws {RecordLostError}
+   * @throws {CorruptionError}
+   * @throws {StorageError}
+   * @throws {RangeError} not an offset
+   * @throws {LogError} `CLOSED`
+   */
+  get(offset: number): RecordView {
+    checkOffset('offset', offset);
+    const flyweight = this.#flyweight;
+    if (!flyweight.moveTo(offset)) {
+      throw new OffsetOutOfRangeError(offset, this.#segments.startOffset, this.#source.bound());
+    }
+    return flyweight;
+  }
+
+  /**
+   * A cursor that stands before its first record. Close it, or leave it to the garbage collector.
+   * @throws {OffsetOutOfRangeError} `from` lies below the start of the log
+   * @throws {RangeError} not an offset or a time
+   * @throws {LogError} `CLOSED`
+   */
+  cursor(options: CursorOptions = {}): Cursor {
+    this.#check('make a cursor');
+    const { from = 'start', to = Infinity, snapshot = false } = options;
+    if (to !== Infinity) checkOffset('to', to);
+    const end = snapshot ? Math.min(to, this.boundOffset) : to;
+    const start = this.#resolveStart(from);
+    const cursor = new Cursor(this.#source, end);
+    cursor.seek(start);
+    return cursor;
+  }
+
+  /** Offset of the first record that was committed at or after a time, or the bound if none was. */
+  offsetAtTime(timeMs: number): number {
+    this.#check('look up a time');
+    if (!Number.isFinite(timeMs)) throw new RangeError(`Invalid timeMs: ${String(timeMs)}`);
+    const bound = this.boundOffset;
+    let low = this.#segments.startOffset;
+    let high = bound;
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      const time = this.#timeAtOrAfter(middle, high);
+      if (time.timeMs < timeMs) low = time.offset + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** What the log consists of, oldest first. */
+  segments(): SegmentInfo[] {
+    this.#check('list segments');
+    return this.#segments.describe();
+  }
+
+  /** Index files that could not be used, and were rebuilt in this reader's memory. */
+  get indexFaults(): IndexFault[] {
+    return this.#segments.indexFaults();
+  }
+
+  /** Unmaps what nobody holds a view of. Views and records handed out stay valid. Idempotent. */
+  close(): void {
+    if (this.#source.isClosed) return;
+    this.#source.isClosed = true;
+    this.#flyweight.close();
+    this.#segments.close();
+    this.#control.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #resolveStart(from: CursorStart): number {
+    if (from === 'start') return this.startOffset;
+    if (from === 'end') return this.boundOffset;
+    if (typeof from === 'object') return this.offsetAtTime(from.timeMs);
+    if (typeof from === 'string') throw unknownChoice('from', from);
+    checkOffset('from', from);
+    const start = this.startOffset;
+    if (from < start) throw new OffsetOutOfRangeError(from, start, this.boundOffset);
+    return from;
+  }
+
+  /** Time of the record at `offset`, or of the next that was not lost. */
+  #timeAtOrAfter(offset: number, end: number): { offset: number; timeMs: number } {
+    const cursor = new Cursor(this.#source, end);
+    cursor.seek(offset);
+    try {
+      return cursor.next()
+        ? { offset: cursor.offset, timeMs: cursor.timeMs }
+        : { offset: end - 1, timeMs: Infinity };
+    } finally {
+      cursor.close();
+    }
+  }
+
+  #check(action: string): void {
+    if (this.#source.isClosed) throw new LogClosedError('reader', action);
+  }
+}

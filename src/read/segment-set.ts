@@ -1,0 +1,298 @@
+/**
+ * The segments that one reader knows of: found by name, opened when first needed, and where each of
+ * them ends.
+ *
+ * Three states of a log need three sources of truth for that:
+ * - somebody appends: the mutable words, which only ever move forward;
+ * - it was closed: the same words, as they were made durable;
+ * - its appender died: a walk, because after a reboot words may be ahead of the data. Such a reader
+ *   turns to the words as soon as an appender has recovered the log, which the session epoch shows.
+ */
+import type { ControlFile } from '../control/control-file.js';
+import { LogError, StorageError, type CorruptionError } from '../errors.js';
+import { FRAME_OK } from '../format/frame.js';
+import { FrameScan } from '../format/frame-scan.js';
+import { FIRST_ENTRY, entryPosition } from '../format/index-header.js';
+import { FIRST_FRAME_AT, segmentSeed, type SegmentHeader } from '../format/segment-header.js';
+import { isMissing } from '../mapping/files.js';
+import { areWordsTrue } from '../mapping/lock.js';
+import { surveyLog, type Survey, type WalkedSegment } from '../recovery/survey.js';
+import { indexPath, listSegments, segmentPath } from '../segment/directory.js';
+import { readListedSegment } from '../segment/segment-list.js';
+import { SegmentWindow } from '../segment/segment-window.js';
+import { ReadableSegment, type FoundBounds, type Verify } from './readable-segment.js';
+
+/** How the kernel should read ahead. */
+export type Access = 'normal' | 'sequential' | 'random';
+
+/** More are unmapped, least recently opened first. */
+const MAX_OPEN_SEGMENTS = 4096;
+const OPEN_ATTEMPTS = 5;
+
+export class SegmentSet {
+  readonly #directory: string;
+  readonly #control: ControlFile;
+  readonly #verify: Verify;
+  readonly #access: Access;
+  readonly #open = new Map<number, ReadableSegment>();
+  readonly #faults: IndexFault[] = [];
+  #bases: number[] = [];
+  #survey: Survey | undefined;
+  /** Session epoch at the time of the survey; another one means that the words are true now. */
+  #epochSeen = 0;
+  #startOffset = 0;
+
+  constructor(directory: string, control: ControlFile, verify: Verify, access: Access) {
+    this.#directory = directory;
+    this.#control = control;
+    this.#verify = verify;
+    this.#access = access;
+    this.#takeStock();
+  }
+
+  get startOffset(): number {
+    return this.#bases[0] ?? this.#startOffset;
+  }
+
+  /** Indexes that this reader could not use, and rebuilt in memory. */
+  indexFaults(): IndexFault[] {
+    const open = [...this.#open.values()].filter(({ indexFault }) => indexFault !== undefined);
+    const found = open.map((segment) => ({
+      path: segment.indexPath,
+      reason: segment.indexFault as string,
+    }));
+    return [...this.#faults, ...found];
+  }
+
+  /** The segment that holds `offset`, or would if it is the last; `undefined` below the start. */
+  holding(offset: number): ReadableSegment | undefined {
+    const bases = this.#bases;
+    let low = 0;
+    let high = bases.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((bases[middle] as number) <= offset) low = middle + 1;
+      else high = middle;
+    }
+    return low === 0 ? undefined : this.#segment(low - 1);
+  }
+
+  /** The newest segment; `undefined` in a log without any. */
+  newest(): ReadableSegment | undefined {
+    return this.#bases.length === 0 ? undefined : this.#segment(this.#bases.length - 1);
+  }
+
+  /** The segment that begins at `base`, if there is one. */
+  beginningAt(base: number): ReadableSegment | undefined {
+    const at = this.#bases.indexOf(base);
+    return at < 0 ? undefined : this.#segment(at);
+  }
+
+  /** Bases of all segments, ascending. */
+  get bases(): readonly number[] {
+    return this.#bases;
+  }
+
+  /** Looks whether the log has grown, or lost old segments. Returns whether anything is new. */
+  refresh(): boolean {
+    if (this.#hasTakenOver()) {
+      this.#survey = undefined;
+      this.#epochSeen = this.#control.sessionEpoch();
+      this.#relist();
+      for (const segment of this.#open.values()) segment.useMappedBounds();
+      return true;
+    }
+    if (this.#survey !== undefined) return false;
+    const newest = this.newest();
+    if (newest !== undefined && !newest.isSealed()) return false;
+    return this.#relist();
+  }
+
+  /** Names only; for those who must know the start as it is now. */
+  relistStart(): number {
+    if (this.#survey === undefined) this.#relist();
+    return this.startOffset;
+  }
+
+  /** What a reader must be told at the end of a log whose appender died: that it is not the end. */
+  get damage(): CorruptionError | undefined {
+    return this.#survey?.damage;
+  }
+
+  /** Exclusive bound of what is durable. */
+  flushedOffset(): number {
+    if (this.#survey !== undefined) return this.#survey.durableOffset;
+    for (let at = this.#bases.length - 1; at >= 0; at--) {
+      const segment = this.#segment(at);
+      const count = segment.flushedCount();
+      if (count > 0) return segment.base + count;
+    }
+    return this.startOffset;
+  }
+
+  describe(): SegmentInfo[] {
+    this.refresh();
+    return this.#bases.map((_base, at) => describeSegment(this.#segment(at)));
+  }
+
+  close(): void {
+    for (const segment of this.#open.values()) segment.release();
+    this.#open.clear();
+  }
+
+  #hasTakenOver(): boolean {
+    return this.#control.sessionEpoch() !== this.#epochSeen;
+  }
+
+  /** Files come and go while an appender recovers; then this begins again. */
+  #takeStock(): void {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        this.#epochSeen = this.#control.sessionEpoch();
+        this.#startOffset = this.#control.checkpoint().startOffset;
+        this.#survey = areWordsTrue(this.#directory)
+          ? undefined
+          : surveyLog(this.#directory, this.#control);
+        this.#bases =
+          this.#survey?.segments.map(({ base }) => base) ?? listSegments(this.#directory);
+        if (!this.#hasTakenOver()) return;
+      } catch (error) {
+        if (attempt === OPEN_ATTEMPTS || !isMissing(error)) throw error;
+      }
+    }
+  }
+
+  #relist(): boolean {
+    const before = this.#bases;
+    this.#bases = listSegments(this.#directory);
+    const start = this.startOffset;
+    for (const [base, segment] of this.#open) if (base < start) this.#forget(base, segment);
+    return before.at(-1) !== this.#bases.at(-1) || before[0] !== this.#bases[0];
+  }
+
+  #segment(at: number): ReadableSegment {
+    const base = this.#bases[at] as number;
+    const open = this.#open.get(base);
+    if (open !== undefined) return open;
+    const segment = this.#openSegment(at, base);
+    this.#open.set(base, segment);
+    if (this.#open.size > MAX_OPEN_SEGMENTS) this.#evict();
+    return segment;
+  }
+
+  #evict(): void {
+    const [base, segment] = this.#open.entries().next().value as [number, ReadableSegment];
+    this.#forget(base, segment);
+  }
+
+  /** Unmapped now, or when its last cursor or view is gone. */
+  #forget(base: number, segment: ReadableSegment): void {
+    this.#open.delete(base);
+    if (segment.indexFault !== undefined) {
+      this.#faults.push({ path: segment.indexPath, reason: segment.indexFault });
+    }
+    segment.release();
+  }
+
+  #openSegment(at: number, base: number): ReadableSegment {
+    const listed = readListedSegment(
+      this.#directory,
+      base,
+      this.#control.logId,
+      this.#bases[at - 1],
+    );
+    if (listed.header === undefined) throw listed.fault;
+    const { header } = listed;
+    const walked = this.#survey?.walked.find((segment) => segment.header.base === base);
+    const next = this.#bases[at + 1];
+    if (walked !== undefined) {
+      return this.#make(header, this.#boundsOf(walked, next !== undefined));
+    }
+    return next === undefined ? this.#make(header, undefined) : this.#openSealed(header, next);
+  }
+
+  /** A sealed segment's end is known from its successor, so its words need not be believed. */
+  #openSealed(header: SegmentHeader, next: number): ReadableSegment {
+    try {
+      const segment = this.#make(header, undefined);
+      if (segment.endsAfter(next - header.base)) return segment;
+      segment.release();
+    } catch (error) {
+      if (!(error instanceof LogError)) throw error;
+      if (error instanceof StorageError && !isMissing(error)) throw error;
+    }
+    return this.#make(header, walkBounds(this.#directory, header, next));
+  }
+
+  #make(header: SegmentHeader, found: FoundBounds | undefined): ReadableSegment {
+    const path = segmentPath(this.#directory, header.base);
+    const index = indexPath(this.#directory, header.base);
+    const segment = new ReadableSegment(header, path, index, this.#verify, found);
+    if (this.#access !== 'normal') segment.mapping.advise(this.#access);
+    return segment;
+  }
+
+  #boundsOf(walked: WalkedSegment, sealed: boolean): FoundBounds {
+    const { durableOffset } = this.#survey as Survey;
+    const { count, endPosition, index } = walked;
+    const slot = durableOffset - walked.header.base;
+    const entry = index[FIRST_ENTRY + Math.max(0, slot)] ?? 0;
+    const flushedPosition =
+      slot >= count ? endPosition : slot <= 0 ? FIRST_FRAME_AT : entryPosition(entry) - 64;
+    return { count, endPosition, flushedPosition, sealed };
+  }
+}
+
+function describeSegment(segment: ReadableSegment): SegmentInfo {
+  const { header } = segment;
+  return {
+    path: segment.path,
+    baseOffset: segment.base,
+    records: segment.committedCount(),
+    usedBytes: segment.committedPosition() - FIRST_FRAME_AT,
+    sizeBytes: header.sizeBytes,
+    indexCapacity: header.indexCapacity,
+    sealed: segment.isSealed(),
+    createdNs: header.createdNs,
+    header: header.application.slice(),
+  };
+}
+
+/** A segment of the log, as `Reader.segments` describes it. */
+export interface SegmentInfo {
+  readonly path: string;
+  readonly baseOffset: number;
+  readonly records: number;
+  /** Bytes of its frames. */
+  readonly usedBytes: number;
+  readonly sizeBytes: number;
+  readonly indexCapacity: number;
+  readonly sealed: boolean;
+  readonly createdNs: bigint;
+  /** The application header, as a copy. */
+  readonly header: Uint8Array;
+}
+
+/** An index file that could not be used. */
+export interface IndexFault {
+  readonly path: string;
+  readonly reason: string;
+}
+
+/** Where the frames of a sealed segment end, by walking them; damaged ones are skipped. */
+function walkBounds(directory: string, header: SegmentHeader, next: number): FoundBounds {
+  const path = segmentPath(directory, header.base);
+  const window = new SegmentWindow(path);
+  try {
+    const seed = segmentSeed(header.logId, header.base);
+    const scan = new FrameScan(window, { ...header, seed }, undefined);
+    while (scan.next() === FRAME_OK);
+    const isWhole = scan.offset === next;
+    const endPosition = isWhole ? scan.position : window.lastNonZero(scan.position);
+    const end = Math.min(Math.ceil(endPosition / 8) * 8, header.sizeBytes);
+    const count = next - header.base;
+    return { count, endPosition: end, flushedPosition: end, sealed: true };
+  } finally {
+    window.close();
+  }
+}

@@ -1,0 +1,75 @@
+/** What lies in a log's directory. */
+import { mkdirSync, readdirSync, renameSync, unlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { storage } from '../errors.js';
+import {
+  ASIDE_NAME,
+  indexName,
+  isTemporaryName,
+  segmentBaseOf,
+  segmentName,
+} from '../format/names.js';
+import { isMissing, syncDirectory } from '../mapping/files.js';
+
+export function listNames(directory: string): string[] {
+  return storage('list', directory, () => readdirSync(directory));
+}
+
+/** Base offsets of the segments, ascending. */
+export function listSegments(directory: string): number[] {
+  return listNames(directory)
+    .map(segmentBaseOf)
+    .filter((base) => base !== undefined)
+    .sort((a, b) => a - b);
+}
+
+export function segmentPath(directory: string, base: number): string {
+  return join(directory, segmentName(base));
+}
+
+export function indexPath(directory: string, base: number): string {
+  return join(directory, indexName(base));
+}
+
+/** Files under temporary names are never part of a log; the appender clears them away at open. */
+export function deleteTemporaries(directory: string): void {
+  for (const name of listNames(directory).filter(isTemporaryName)) {
+    deleteFile(join(directory, name));
+  }
+}
+
+/** Deletes a file that may be gone already. */
+export function deleteFile(path: string): void {
+  try {
+    storage('delete', path, () => unlinkSync(path));
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+}
+
+/**
+ * Takes a segment and its index out of the log, keeping both, and makes that durable. Returns where
+ * the segment went.
+ */
+export function setSegmentAside(directory: string, base: number, label: string): string {
+  const target = asidePath(directory, `${segmentName(base)}.${label}`);
+  storage('set aside', target, () => renameSync(segmentPath(directory, base), target));
+  const index = indexPath(directory, base);
+  try {
+    storage('set aside', index, () =>
+      renameSync(index, asidePath(directory, `${indexName(base)}.${label}`)),
+    );
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+  syncDirectory(join(directory, ASIDE_NAME));
+  syncDirectory(directory);
+  return target;
+}
+
+/** A path in the log's `aside` folder, which is created when it is first needed. */
+export function asidePath(directory: string, name: string): string {
+  const folder = join(directory, ASIDE_NAME);
+  storage('create', folder, () => mkdirSync(folder, { recursive: true }));
+  return join(folder, name);
+}
