@@ -10,6 +10,10 @@ export type { Verify } from './read/readable-segment.js';
 export type { Access, IndexFault, SegmentInfo } from './read/segment-set.js';
 export type { AppenderOptions, CommitPolicy, FlushSchedule } from './options.js';
 export type { RecoveryReport, TornTail } from './recovery/recover.js';
+export { verifyLog, type VerifyOptions, type VerifyReport } from './recovery/verify.js';
+export { repairLog, type RepairOptions, type RepairReport } from './recovery/repair.js';
+export type { Damage, Progress } from './recovery/inspect.js';
+export { inspectLock, type LockState } from './read/lock-state.js';
 export {
   CorruptionError,
   LogClosedError,

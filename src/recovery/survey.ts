@@ -274,7 +274,10 @@ class Walk {
       position,
       `record ${offset} (segment ${base}), which was durable`,
       this.#stop,
-      { from: offset, to: Math.min(firstIntact ?? this.#durable, this.#durable) },
+      {
+        from: offset,
+        to: Math.max(offset + 1, Math.min(firstIntact ?? this.#durable, this.#durable)),
+      },
     );
   }
 }

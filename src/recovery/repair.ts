@@ -1,0 +1,382 @@
+/**
+ * Makes a damaged log usable again, keeping every intact frame at its place and its offset. What is
+ * lost is replaced by gaps: frames without records that name the lost offsets, so that these are never
+ * given to other records, and reading them is an error that says so. Originals go to the `aside`
+ * folder; nothing is deleted.
+ */
+import { closeSync, existsSync, linkSync, openSync, renameSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { join, resolve } from 'node:path';
+import { ControlFile, createControl } from '../control/control-file.js';
+import { CorruptionError, LogError, StorageError, storage, type OffsetRange } from '../errors.js';
+import {
+  FLAG_GAP,
+  MIN_FRAME_BYTES,
+  publishFrame,
+  sealFrame,
+  writeGapBody,
+} from '../format/frame.js';
+import { PAGE_BYTES, type LogId } from '../format/identity.js';
+import { alignUp } from '../format/integers.js';
+import { ASIDE_NAME, CONTROL_NAME, segmentName, temporaryName } from '../format/names.js';
+import {
+  FIRST_FRAME_AT,
+  MAX_SEGMENT_BYTES,
+  MIN_SEGMENT_BYTES,
+  encodeSegmentHeader,
+  segmentSeed,
+  type SegmentHeader,
+} from '../format/segment-header.js';
+import { allocateFile, syncDirectory, syncFile, writeFully } from '../mapping/files.js';
+import { AppenderLock } from '../mapping/lock.js';
+import {
+  asidePath,
+  deleteFile,
+  indexPath,
+  listSegments,
+  segmentPath,
+} from '../segment/directory.js';
+import { readHeader } from '../segment/segment-list.js';
+import { SegmentWindow } from '../segment/segment-window.js';
+import { inspectLog, type Damage, type Inspection, type Progress, type Run } from './inspect.js';
+import { nowNs, recoverLog, type RecoveryReport } from './recover.js';
+
+/** What `repairLog` found and did. */
+export interface RepairReport {
+  readonly damage: readonly Damage[];
+  /** Offsets whose records are gone. Empty if nothing was. */
+  readonly lost: readonly OffsetRange[];
+  /** Where the originals of everything that was rewritten are. */
+  readonly setAside: readonly string[];
+  /** Segments that were written anew. */
+  readonly rewritten: readonly string[];
+  /** What recovery did afterwards. */
+  readonly recovery: RecoveryReport;
+}
+
+export interface RepairOptions {
+  /** Called as the log is read. */
+  readonly onProgress?: Progress;
+}
+
+/**
+ * Repairs a log that nobody has open for appending. Idempotent; on a log without damage it only
+ * recovers what a crash has left. Readers that have the log open keep what they have mapped, and should
+ * be opened anew.
+ *
+ * @throws {LogLockedError}
+ * @throws {LogError} `NOT_A_LOG`: neither a control page nor any segment is there
+ * @throws {StorageError}
+ */
+export function repairLog(path: string, options: RepairOptions = {}): RepairReport {
+  const directory = resolve(path);
+  const segments = listSegments(directory);
+  if (segments.length === 0) ControlFile.open(directory, 'read').close();
+  const lock = AppenderLock.acquire(directory);
+  try {
+    return new Repair(directory, options.onProgress ?? (() => {})).run();
+  } finally {
+    lock.release();
+  }
+}
+
+class Repair {
+  readonly #directory: string;
+  readonly #progress: Progress;
+  readonly #label = `damaged-${randomBytes(4).toString('hex')}`;
+  readonly #setAside: string[] = [];
+  readonly #rewritten: string[] = [];
+
+  constructor(directory: string, progress: Progress) {
+    this.#directory = directory;
+    this.#progress = progress;
+  }
+
+  run(): RepairReport {
+    const control = this.#openControl();
+    try {
+      this.#restoreNames(control.logId);
+      const found = inspectLog(this.#directory, control, this.#progress);
+      if (found.damage.length > 0) this.#mend(found, control);
+      const recovered = recoverLog(this.#directory, control, {
+        epoch: randomBytes(4).readUInt32LE(),
+        timeNs: nowNs(),
+      });
+      recovered.active?.close();
+      return {
+        damage: found.damage,
+        lost: found.damage.flatMap(({ lost }) => (lost === undefined ? [] : [lost])),
+        setAside: this.#setAside,
+        rewritten: this.#rewritten,
+        recovery: recovered.report,
+      };
+    } finally {
+      control.close();
+    }
+  }
+
+  /** A control page that is missing or damaged is built anew from the segments. */
+  #openControl(): ControlFile {
+    try {
+      const control = ControlFile.open(this.#directory, 'write');
+      control.checkpoint();
+      return control;
+    } catch (error) {
+      if (!(error instanceof LogError) || !['CORRUPTION', 'NOT_A_LOG'].includes(error.code)) {
+        throw error;
+      }
+    }
+    const logId = this.#logIdFromSegments();
+    this.#keepOriginal(CONTROL_NAME);
+    createControl(this.#directory, logId, nowNs());
+    const control = ControlFile.open(this.#directory, 'write');
+    const startOffset = listSegments(this.#directory)[0] ?? 0;
+    control.writeCheckpoint({ startOffset, durableOffset: startOffset, segmentBase: startOffset });
+    return control;
+  }
+
+  /** Segments that bear each other's names get their own back; headers know. */
+  #restoreNames(logId: LogId): void {
+    const misplaced: { base: number; temporary: string }[] = [];
+    for (const name of listSegments(this.#directory)) {
+      const base = baseByHeader(segmentPath(this.#directory, name), logId);
+      if (base === undefined || base === name) continue;
+      // Not a temporary name: those are deleted at the next opening.
+      const temporary = asidePath(this.#directory, `${segmentName(base)}.misplaced`);
+      const path = segmentPath(this.#directory, name);
+      storage('rename', path, () => renameSync(path, temporary));
+      deleteFile(indexPath(this.#directory, name));
+      misplaced.push({ base, temporary });
+    }
+    for (const { base, temporary } of misplaced) {
+      const taken = existsSync(segmentPath(this.#directory, base));
+      const path = taken
+        ? asidePath(this.#directory, `${segmentName(base)}.${this.#label}`)
+        : segmentPath(this.#directory, base);
+      storage('rename to', path, () => renameSync(temporary, path));
+      if (taken) this.#setAside.push(path);
+    }
+    if (misplaced.length > 0) syncDirectory(this.#directory);
+  }
+
+  #logIdFromSegments(): LogId {
+    for (const base of listSegments(this.#directory)) {
+      try {
+        return readHeader(segmentPath(this.#directory, base)).logId;
+      } catch (error) {
+        if (!(error instanceof LogError)) throw error;
+      }
+    }
+    throw new CorruptionError(this.#directory, 0, 'a readable segment header', 'none');
+  }
+
+  #mend(found: Inspection, control: ControlFile): void {
+    const { startOffset } = found.checkpoint;
+    let chain = 0;
+    for (const piece of pieces(found)) {
+      if (piece.isDamaged) chain = this.#rewrite(piece, chain, control.logId, found);
+      else chain = piece.runs.at(-1)?.chainCrc ?? chain;
+    }
+    syncDirectory(this.#directory);
+    // Everything is walked once more, by recovery, which also builds the indexes.
+    control.writeCheckpoint({
+      clean: false,
+      durableOffset: found.durableOffset,
+      segmentBase: startOffset,
+    });
+  }
+
+  /**
+   * Writes one segment anew: its intact frames where they were, gaps between them. Takes the chain value
+   * of what precedes it and returns its own.
+   */
+  #rewrite(piece: Piece, chain: number, logId: LogId, found: Inspection): number {
+    const header = this.#headerFor(piece, logId, found);
+    const path = segmentPath(this.#directory, piece.base);
+    const temporary = join(this.#directory, temporaryName(segmentName(piece.base)));
+    deleteFile(temporary);
+    const fd = storage('create', temporary, () => openSync(temporary, 'wx+', 0o644));
+    let ownChain: number;
+    try {
+      allocateFile(fd, header.sizeBytes, temporary);
+      writeFully(fd, encodeSegmentHeader(header), 0, temporary);
+      ownChain = copyFrames(piece, header, chain, { fd, path: temporary });
+      syncFile(fd, temporary);
+    } finally {
+      closeSync(fd);
+    }
+    this.#keepOriginal(segmentName(piece.base));
+    storage('rename to', path, () => renameSync(temporary, path));
+    deleteFile(indexPath(this.#directory, piece.base));
+    this.#rewritten.push(path);
+    return ownChain;
+  }
+
+  #headerFor(piece: Piece, logId: LogId, found: Inspection): SegmentHeader {
+    const { header } = piece;
+    const records = piece.end - piece.base;
+    if (header !== undefined && records <= header.indexCapacity) return header;
+    const like = header ?? found.listed.find((listed) => listed.header !== undefined)?.header;
+    const used = Math.max(...piece.runs.map(({ endPosition }) => endPosition), records * 8);
+    const sizeBytes = Math.max(like?.sizeBytes ?? MIN_SEGMENT_BYTES, alignUp(used, PAGE_BYTES));
+    return {
+      logId,
+      base: piece.base,
+      previousBase: piece.previousBase,
+      sizeBytes: Math.min(sizeBytes + PAGE_BYTES, MAX_SEGMENT_BYTES),
+      indexCapacity: Math.max(like?.indexCapacity ?? 1, records),
+      createdNs: nowNs(),
+      application: like?.application ?? new Uint8Array(0),
+    };
+  }
+
+  /** A second name for the original, in the folder of what was set aside. */
+  #keepOriginal(name: string): void {
+    const target = asidePath(this.#directory, `${name}.${this.#label}`);
+    try {
+      storage('set aside', target, () => linkSync(join(this.#directory, name), target));
+    } catch (error) {
+      if (error instanceof LogError && 'errno' in error && error.errno === 'ENOENT') return;
+      throw error;
+    }
+    syncDirectory(join(this.#directory, ASIDE_NAME));
+    this.#setAside.push(target);
+  }
+}
+
+/** Base offset that a segment of this log names in its header; `undefined` if it cannot be told. */
+function baseByHeader(path: string, logId: LogId): number | undefined {
+  try {
+    const header = readHeader(path);
+    return header.logId === logId ? header.base : undefined;
+  } catch (error) {
+    if (error instanceof StorageError || !(error instanceof LogError)) throw error;
+    return undefined;
+  }
+}
+
+/** One segment as it is to be: from its base to the next one's. */
+interface Piece {
+  readonly base: number;
+  readonly previousBase: number;
+  readonly end: number;
+  readonly runs: readonly Run[];
+  readonly header: SegmentHeader | undefined;
+  readonly isDamaged: boolean;
+  /** What the first frame behind this segment names as its predecessor. */
+  readonly resumesAt: number;
+}
+
+/** The segments that the log consists of after the repair, those that are missing included. */
+function pieces(found: Inspection): Piece[] {
+  const bases = pieceBases(found);
+  return bases.map((base, i) => {
+    const end = bases[i + 1] ?? found.endOffset;
+    const runs = found.runs.filter(({ offset }) => offset >= base && offset < end);
+    const header = found.listed.find((segment) => segment.base === base)?.header;
+    return {
+      base,
+      previousBase: bases[i - 1] ?? base,
+      end,
+      runs,
+      header,
+      isDamaged: header === undefined || !isWhole(runs, base, end),
+      resumesAt: found.runs.find(({ offset }) => offset >= end)?.previousCrc ?? 0,
+    };
+  });
+}
+
+/** Bases of the segments that are there, and of one for every hole that fits none of them. */
+function pieceBases({ listed, runs, checkpoint, endOffset }: Inspection): number[] {
+  const bases = listed.map(({ base }) => base).filter((base) => base < endOffset);
+  if (bases[0] !== checkpoint.startOffset) bases.unshift(checkpoint.startOffset);
+  const added = bases.flatMap((base, i) => {
+    const end = bases[i + 1] ?? endOffset;
+    const last = runs.findLast(({ offset }) => offset >= base && offset < end);
+    const header = listed.find((segment) => segment.base === base)?.header;
+    if (last === undefined || header === undefined || last.endOffset === end) return [];
+    const fits =
+      end - base <= header.indexCapacity && last.endPosition + MIN_FRAME_BYTES <= header.sizeBytes;
+    return fits ? [] : [last.endOffset];
+  });
+  return [...bases, ...added].sort((a, b) => a - b);
+}
+
+function isWhole(runs: readonly Run[], base: number, end: number): boolean {
+  let offset = base;
+  for (const run of runs) {
+    if (run.offset !== offset) return false;
+    offset = run.endOffset;
+  }
+  return offset === end;
+}
+
+interface Hole {
+  readonly position: number;
+  readonly end: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+interface Target {
+  readonly fd: number;
+  readonly path: string;
+}
+
+/** Writes the frames of a segment, and gaps where there are none. Returns the chain value at its end. */
+function copyFrames(piece: Piece, header: SegmentHeader, before: number, target: Target): number {
+  let offset = piece.base;
+  let position = FIRST_FRAME_AT;
+  let chain = before;
+  let timeNs = 0n;
+  const fillGap = (to: number, end: number, resumesAt: number): void => {
+    const gap = makeGap(header, { position, end, from: offset, to }, { chain, resumesAt, timeNs });
+    writeFully(target.fd, gap, position, target.path);
+    chain = resumesAt;
+  };
+  for (const run of piece.runs) {
+    if (run.offset > offset) fillGap(run.offset, run.position, run.previousCrc);
+    copyRun(run, target);
+    ({ endOffset: offset, endPosition: position, chainCrc: chain, timeNs } = run);
+  }
+  if (piece.end > offset) fillGap(piece.end, position + MIN_FRAME_BYTES, piece.resumesAt);
+  return chain;
+}
+
+function makeGap(
+  header: SegmentHeader,
+  hole: Hole,
+  link: { chain: number; resumesAt: number; timeNs: bigint },
+): Uint8Array {
+  const length = hole.end - hole.position;
+  const words = new Int32Array(length / 4);
+  writeGapBody(words, 0, link.resumesAt);
+  const fields = {
+    base: hole.from,
+    count: hole.to - hole.from,
+    timeLow: Number(BigInt.asIntN(32, link.timeNs)),
+    timeHigh: Number(BigInt.asIntN(32, link.timeNs >> 32n)),
+    epoch: 0,
+    previousCrc: link.chain,
+    flushed: 0,
+    flags: FLAG_GAP,
+  };
+  sealFrame(words, 0, hole.position, length, fields, segmentSeed(header.logId, header.base));
+  publishFrame(words, 0, length);
+  return new Uint8Array(words.buffer);
+}
+
+const COPY_BYTES = 1024 * 1024;
+
+function copyRun(run: Run, target: Target): void {
+  const window = new SegmentWindow(run.segment.path);
+  try {
+    for (let at = run.position; at < run.endPosition; at += COPY_BYTES) {
+      const length = Math.min(COPY_BYTES, run.endPosition - at);
+      const from = window.load(at, length);
+      writeFully(target.fd, window.bytes.subarray(from, from + length), at, target.path);
+    }
+  } finally {
+    window.close();
+  }
+}
