@@ -17,6 +17,7 @@ import { storage } from '../errors.js';
 import {
   FLAG_SALVAGED,
   FRAME_HEADER_BYTES,
+  FRAME_OK,
   buildIndex,
   measureOpenFrame,
   publishFrame,
@@ -30,10 +31,18 @@ import {
   SEALED,
   entryPosition,
 } from '../format/index-header.js';
-import type { SegmentHeader } from '../format/segment-header.js';
+import { FrameScan } from '../format/frame-scan.js';
+import { indexName } from '../format/names.js';
+import { segmentSeed, type SegmentHeader } from '../format/segment-header.js';
 import { clearRange, syncDirectory, syncFile, writeFully } from '../mapping/files.js';
 import { MAP_PAGE_BYTES } from '../mapping/mapping.js';
-import { asidePath, deleteTemporaries, setSegmentAside } from '../segment/directory.js';
+import {
+  asidePath,
+  deleteTemporaries,
+  listNames,
+  segmentPath,
+  setSegmentAside,
+} from '../segment/directory.js';
 import { SegmentWindow } from '../segment/segment-window.js';
 import { WritableSegment } from '../segment/writable-segment.js';
 import { ResidencyBeforeReading } from './residency.js';
@@ -117,6 +126,7 @@ class Recovery {
   withTail(header: SegmentHeader, residency: ResidencyBeforeReading): RecoveredLog {
     const { segment, indexIsNew } = WritableSegment.open(this.#directory, header);
     try {
+      this.#createMissingIndexes();
       if (this.#survey.walked.length === 0) {
         return { active: segment, tail: this.#survey.tail, report: this.#report(0, undefined) };
       }
@@ -245,6 +255,21 @@ class Recovery {
     return Math.max(0, entryPosition(entry) - FRAME_HEADER_BYTES);
   }
 
+  /** Sealed segments that were not walked, and whose index is gone: one listing tells. */
+  #createMissingIndexes(): void {
+    const present = new Set(listNames(this.#directory));
+    const walked = new Set(this.#survey.walked.map(({ header }) => header.base));
+    for (const header of this.#survey.segments.slice(0, -1)) {
+      if (present.has(indexName(header.base)) || walked.has(header.base)) continue;
+      const segment = walkSegment(header, segmentPath(this.#directory, header.base));
+      const { segment: opened } = WritableSegment.open(this.#directory, header);
+      fillIndex(opened, segment.index, segment.count, segment.endPosition, 1);
+      syncFile(opened.indexFd, opened.indexPath);
+      opened.close();
+      this.#rebuiltIndexes.push(opened.indexPath);
+    }
+  }
+
   #rebuildIndexes(active: WritableSegment, tail: Tail): void {
     for (const walked of this.#survey.walked) {
       if (walked.header.base === active.base) continue;
@@ -297,6 +322,19 @@ function withDescriptor(path: string, use: (fd: number) => void): void {
     use(fd);
   } finally {
     closeSync(fd);
+  }
+}
+
+function walkSegment(header: SegmentHeader, path: string): WalkedSegment {
+  const window = new SegmentWindow(path);
+  try {
+    const seed = segmentSeed(header.logId, header.base);
+    const scan = new FrameScan(window, { ...header, seed }, undefined);
+    while (scan.next() === FRAME_OK);
+    const { count, position, index } = scan;
+    return { header, path, count, endPosition: position, index };
+  } finally {
+    window.close();
   }
 }
 
