@@ -107,7 +107,7 @@ export class Appender {
   /** From this position on, the next segment is worth preparing. */
   #prepareAt = 0;
   #maxRecord: number;
-  #frameOpenedMs = 0;
+  #frameOpenedTick = 0;
   #commitTimer: NodeJS.Timeout | undefined;
   #flushTimer: NodeJS.Timeout | undefined;
   #isFlushScheduled = false;
@@ -453,13 +453,18 @@ export class Appender {
   /** For a frame that is not full: it has to be visible when its delay is over. */
   #watchDelay(records: number): void {
     const delay = this.#settings.commitDelayMs;
-    const now = this.#clock.nowMs();
+    const tick = this.#clock.tick();
     if (this.#frame.count === records) {
-      this.#frameOpenedMs = now;
-      this.#commitTimer ??= setTimeout(() => this.#onCommitTimer(), delay);
-    } else if (now - this.#frameOpenedMs >= delay) {
+      this.#frameOpenedTick = tick;
+      if (this.#commitTimer === undefined) this.#armCommitTimer(delay);
+    } else if (((tick - this.#frameOpenedTick) | 0) >= delay) {
       this.#commit();
     }
+  }
+
+  /** Apart from its caller, because a function that makes a closure allocates whenever it is called. */
+  #armCommitTimer(delayMs: number): void {
+    this.#commitTimer = setTimeout(() => this.#onCommitTimer(), delayMs);
   }
 
   /** Commits whatever is open, even if it is younger than the delay: sooner is within it, too. */
@@ -467,7 +472,7 @@ export class Appender {
     this.#commitTimer = undefined;
     if (this.#state === READY) this.#commit();
     else if (this.#state === RESERVED) {
-      this.#commitTimer = setTimeout(() => this.#onCommitTimer(), 1);
+      this.#armCommitTimer(1);
     }
   }
 

@@ -3,7 +3,7 @@
  * commit time and never goes back; a frame that had to keep its predecessor's says so by a flag.
  */
 import { FLAG_TIME_CLAMPED, type FrameFields } from '../format/frame.js';
-import type { WallClock } from '../maintenance/clock.js';
+import { tickOf, type WallClock } from '../maintenance/clock.js';
 
 const NS_PER_MS = 1_000_000;
 const TWO_16 = 2 ** 16;
@@ -17,7 +17,7 @@ export class FrameStamp {
   constructor(clock: WallClock, epoch: number, lastTimeNs: bigint) {
     this.#clock = clock;
     // Rounded up, so that time does not go back within the millisecond.
-    this.#lastMs = Number((lastTimeNs + 999_999n) / 1_000_000n);
+    const lastMs = Number((lastTimeNs + 999_999n) / 1_000_000n);
     this.fields = {
       base: 0,
       count: 0,
@@ -28,19 +28,30 @@ export class FrameStamp {
       flushed: 0,
       flags: 0,
     };
-    this.#setTime(this.#lastMs);
+    this.#lastMs = lastMs;
+    this.#setTime(lastMs);
   }
 
   /** The fields of a frame committed now. `count` is the frame's own business. */
   stamp(base: number, previousCrc: number, flushed: number): FrameFields {
     const { fields } = this;
-    const now = this.#clock.nowMs();
-    if (now > this.#lastMs) this.#setTime(now);
-    fields.flags = now < this.#lastMs ? FLAG_TIME_CLAMPED : 0;
+    const moved = this.#movedMs();
+    if (moved > 0) this.#setTime(this.#lastMs + moved);
+    fields.flags = moved < 0 ? FLAG_TIME_CLAMPED : 0;
     fields.base = base;
     fields.previousCrc = previousCrc;
     fields.flushed = flushed;
     return fields;
+  }
+
+  /**
+   * How far the wall clock is from the last frame's time. The shared clock tells only the low word of
+   * the time, but it runs only while frames come every few milliseconds.
+   */
+  #movedMs(): number {
+    const clock = this.#clock;
+    if (clock.isShared()) return (clock.sharedTick() - tickOf(this.#lastMs)) | 0;
+    return clock.askMs() - this.#lastMs;
   }
 
   get timeNs(): bigint {

@@ -5,35 +5,39 @@
  */
 import { CLOCK_LIVE, CLOCK_MS, CLOCK_WANTED, WAKE, type SharedState } from './shared-state.js';
 
-const TWO_32 = 2 ** 32;
 /** So many readings within one millisecond make the shared clock worth its wake-ups. */
 const READINGS_TO_START = 64;
 /** The clock stops after so many ticks that nobody read. */
 const IDLE_TICKS_TO_STOP = 50;
 export const TICK_MS = 1;
 
+/** Milliseconds since 1970 modulo 2^32, as a signed word: differences of near ones are exact. */
+export function tickOf(ms: number): number {
+  return ms | 0;
+}
+
 export class WallClock {
   readonly #shared: SharedState;
-  /** Last full reading; the shared word gives the distance from it. */
-  #lastMs = Date.now();
+  #lastMs = 0;
   #readings = 0;
 
   constructor(shared: SharedState) {
     this.#shared = shared;
   }
 
-  /** Milliseconds since 1970. May go backwards, as wall clocks do. */
-  nowMs(): number {
-    const shared = this.#shared;
-    if (shared[CLOCK_LIVE] !== 1) return this.#ask();
-    shared[CLOCK_WANTED] = 1;
-    const last = this.#lastMs;
-    const moved = ((shared[CLOCK_MS] as number) - (last | 0)) | 0;
-    if (moved === 0) return last;
-    return (this.#lastMs = last + moved);
+  /** Whether `sharedTick` is fresh, to the millisecond or so. */
+  isShared(): boolean {
+    return this.#shared[CLOCK_LIVE] === 1;
   }
 
-  #ask(): number {
+  /** The shared clock's tick. Reading it keeps it going. Allocates nothing. */
+  sharedTick(): number {
+    this.#shared[CLOCK_WANTED] = 1;
+    return this.#shared[CLOCK_MS] as number;
+  }
+
+  /** Asks the system; often enough within a millisecond, the shared clock is started. */
+  askMs(): number {
     const now = Date.now();
     if (now !== this.#lastMs) {
       this.#lastMs = now;
@@ -44,6 +48,11 @@ export class WallClock {
       Atomics.notify(this.#shared, WAKE);
     }
     return now;
+  }
+
+  /** The tick now, from wherever it is cheapest. */
+  tick(): number {
+    return this.isShared() ? this.sharedTick() : tickOf(this.askMs());
   }
 }
 
@@ -63,7 +72,7 @@ export class ClockTicker {
     shared[CLOCK_WANTED] = 0;
     this.#idleTicks = wanted ? 0 : this.#idleTicks + 1;
     const live = this.#idleTicks < IDLE_TICKS_TO_STOP;
-    if (live) shared[CLOCK_MS] = (Date.now() % TWO_32) | 0;
+    if (live) shared[CLOCK_MS] = tickOf(Date.now());
     shared[CLOCK_LIVE] = live ? 1 : 0;
     return live;
   }

@@ -153,13 +153,16 @@ class Walk {
     };
   }
 
-  /** Everything before the checkpoint's segment was sealed and durable; a fault there is damage. */
+  /**
+   * The last readable segment up to the checkpoint's. Everything before that was sealed and durable, so
+   * a fault there is damage; the checkpoint's own may have been empty, and not durable yet.
+   */
   #firstToWalk(): number {
     let first = 0;
     for (const [i, { base, fault }] of this.#listed.entries()) {
       if (base > this.#checkpoint.segmentBase) break;
-      if (fault !== undefined && base < this.#checkpoint.durableOffset) throw fault;
-      first = i;
+      if (fault === undefined) first = i;
+      else if (base < this.#checkpoint.durableOffset) throw fault;
     }
     return first;
   }
