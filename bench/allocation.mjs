@@ -1,0 +1,74 @@
+/** Counts: bytes of JavaScript heap that a record costs in steady state, by the heap's own counter. */
+import v8 from 'node:v8';
+import { openAppender, openReader } from '../dist/index.js';
+import { GiB, freshPath, title, warmPageCache } from './harness.mjs';
+
+title('heap bytes allocated per record');
+warmPageCache(GiB);
+for (const commit of ['each', { bytes: 65536 }, 'manual']) await countAppends(commit);
+await countReads();
+
+async function countAppends(commit) {
+  const appender = openAppender(freshPath('allocation'), {
+    segmentSizeBytes: 512 * 1024 * 1024,
+    commit,
+    flush: 'none',
+  });
+  const payload = Buffer.alloc(64, 1);
+  print(`append 64 B, commit ${JSON.stringify(commit)}`, (n) => {
+    for (let i = 0; i < n; i++) appender.append(payload);
+  });
+  print(`reserve 64 B, commit ${JSON.stringify(commit)}`, (n) => {
+    for (let i = 0; i < n; i++) {
+      const slot = appender.reserve(64);
+      slot.setFloat64(0, i);
+      slot.publish();
+    }
+  });
+  await appender.close();
+}
+
+async function countReads() {
+  const reader = openReader(freshenedLog());
+  const cursor = reader.cursor();
+  let sum = 0;
+  print('cursor.next() and one float, first touch', (n) => {
+    for (let i = 0; i < n && cursor.next(); i++) sum += cursor.getFloat64(0);
+  });
+  cursor.seek(0);
+  print('the same, warm', (n) => {
+    for (let i = 0; i < n && cursor.next(); i++) sum += cursor.getFloat64(0);
+  });
+  print('get and one float, warm', (n) => {
+    for (let i = 0; i < n; i++) sum += reader.get((i * 7919) % 1_000_000).getFloat64(0);
+  });
+  reader.close();
+  return sum;
+}
+
+function freshenedLog() {
+  const path = freshPath('allocation');
+  const appender = openAppender(path, {
+    commit: { bytes: 65536 },
+    segmentSizeBytes: 256 * 1024 * 1024,
+    maintenance: false,
+  });
+  const payload = Buffer.alloc(64, 1);
+  for (let i = 0; i < 1_500_000; i++) appender.append(payload);
+  appender.commit();
+  return path;
+}
+
+/** The smallest of several short runs, none of which a collection has cut short. */
+function print(name, run) {
+  run(300_000);
+  let least = Infinity;
+  const step = 20_000;
+  for (let i = 0; i < 20; i++) {
+    const before = v8.getHeapStatistics().used_heap_size;
+    run(step);
+    const grown = v8.getHeapStatistics().used_heap_size - before;
+    if (grown >= 0) least = Math.min(least, grown / step);
+  }
+  console.log(`  ${name.padEnd(52)} ${least.toFixed(2)} B`);
+}
