@@ -15,6 +15,8 @@ export class MaintenanceClient {
   readonly #exited: Promise<void>;
   readonly #onReply: (reply: Reply) => void;
   #seenReplies = 0;
+  /** From then on the process stays until the thread has gone, whatever replies still come. */
+  #isStopping = false;
 
   /**
    * Starts the thread. `onReply` runs on the appender's thread, from `poll` or from its event loop.
@@ -72,12 +74,14 @@ export class MaintenanceClient {
   }
 
   letProcessExit(): void {
+    if (this.#isStopping) return;
     this.#port.unref();
     this.#worker.unref();
   }
 
   /** Ends the thread after the job that it is at, and takes in its last replies. */
   async stop(): Promise<void> {
+    this.#isStopping = true;
     this.keepProcess();
     this.send({ kind: 'stop' });
     await this.#exited;

@@ -1,0 +1,139 @@
+/** `cat`: records to standard output. */
+import { Command, Option } from 'commander';
+import { OffsetOutOfRangeError, openReader, type Cursor, type Reader } from '../index.js';
+import { parseCount, parsePlace, parseTime, type Place } from './arguments.js';
+import { EXIT_CODES_HELP, InputError } from './exit-codes.js';
+import { formatOffsets, note } from './output.js';
+import { FORMATS, showRecord, type Layout, type RecordFormat } from './record-format.js';
+import { Sink } from './sink.js';
+
+const HELP = `
+Formats:
+  text    the record and a newline (default); a newline inside a record stays as it is
+  hex     one line of hexadecimal a record
+  base64  one line of base64 a record
+  raw     the records' bytes and nothing else
+  json    one object a line: offset, time, and text, or base64 for what is not UTF-8
+
+Times are those of commits, as ISO 8601 (2026-01-31T12:00:00Z; without a zone: local time; a bare
+date: UTC) or in milliseconds since 1970. The end is the log's end when cat begins.
+
+Examples:
+  $ stratalog cat journal | head
+  $ stratalog cat --from -10 --offsets --times journal
+  $ stratalog cat --since 2026-01-31T12:00:00Z --until 2026-01-31T12:05:00Z ticks
+  $ stratalog cat --framing length old | stratalog append --framing length new
+  $ stratalog cat --from 1000000 --limit 1 --format hex ticks
+${EXIT_CODES_HELP}`;
+
+interface Options {
+  readonly from?: Place;
+  readonly to?: Place;
+  readonly since?: number;
+  readonly until?: number;
+  readonly limit: number;
+  readonly format?: RecordFormat;
+  readonly framing: 'none' | 'length';
+  readonly offsets?: boolean;
+  readonly times?: boolean;
+  readonly flushed?: boolean;
+}
+
+export function catCommand(): Command {
+  return new Command('cat')
+    .summary('print records')
+    .description('Prints the records of a log, in order, also while somebody appends to it.')
+    .argument('<log>', 'directory of the log')
+    .option(
+      '--from <place>',
+      "first record: OFFSET, 'start', 'end' or -N (default: start)",
+      parsePlace,
+    )
+    .option('--to <place>', "end before this: OFFSET, 'end' or -N (default: end)", parsePlace)
+    .option('--since <time>', 'only records committed at or after this time', parseTime)
+    .option('--until <time>', 'only records committed before this time', parseTime)
+    .option('--limit <n>', 'at most this many records', parseCount, Infinity)
+    .addOption(new Option('--format <format>', 'how to show a record').choices(FORMATS))
+    .addOption(
+      new Option('--framing <kind>', "'length' precedes each raw record by its length, a u32")
+        .choices(['none', 'length'])
+        .default('none'),
+    )
+    .option('--offsets', 'begin each line with the offset and a tab')
+    .option('--times', 'begin each line with the time and a tab')
+    .option('--flushed', 'only records that a power cut cannot take back')
+    .addHelpText('after', HELP)
+    .action(cat);
+}
+
+async function cat(path: string, options: Options): Promise<void> {
+  const layout = layoutOf(options);
+  const reader = openReader(path, {
+    access: 'sequential',
+    bound: options.flushed === true ? 'flushed' : 'committed',
+  });
+  const sink = new Sink(process.stdout);
+  try {
+    const { from, to } = range(reader, options);
+    if (from < to) await show(reader.cursor({ from, to }), from, sink, layout);
+  } finally {
+    // What came before damage is still worth having.
+    await sink.drain();
+    reader.close();
+  }
+}
+
+async function show(cursor: Cursor, from: number, sink: Sink, layout: Layout): Promise<void> {
+  let expected = from;
+  while (cursor.next()) {
+    const { offset } = cursor;
+    if (offset !== expected) noteGap(expected, offset);
+    expected = offset + 1;
+    const unfinished = showRecord(sink, cursor, layout);
+    if (unfinished !== undefined) await unfinished;
+    if (sink.isFull) await sink.drain();
+  }
+}
+
+function noteGap(from: number, to: number): void {
+  note(`${formatOffsets({ from, to })} lost to damage before a repair`);
+}
+
+/** Offsets to show; `to` is exclusive. */
+function range(reader: Reader, options: Options): { from: number; to: number } {
+  const { boundOffset, startOffset } = reader;
+  const from = Math.max(
+    resolve(options.from ?? 'start', startOffset, boundOffset),
+    options.since === undefined ? startOffset : reader.offsetAtTime(options.since),
+  );
+  const to = Math.min(
+    resolve(options.to ?? 'end', startOffset, boundOffset),
+    options.until === undefined ? boundOffset : reader.offsetAtTime(options.until),
+    from + options.limit,
+  );
+  return { from, to };
+}
+
+/** @throws {OffsetOutOfRangeError} an offset below the start, or above the end */
+function resolve(place: Place, startOffset: number, bound: number): number {
+  if (place === 'start') return startOffset;
+  if (place === 'end') return bound;
+  if ('fromEnd' in place) return Math.max(startOffset, bound - place.fromEnd);
+  const { offset } = place;
+  if (offset < startOffset || offset > bound) {
+    throw new OffsetOutOfRangeError(offset, startOffset, bound);
+  }
+  return offset;
+}
+
+function layoutOf(options: Options): Layout {
+  const { framing, offsets = false, times = false } = options;
+  const format = options.format ?? (framing === 'length' ? 'raw' : 'text');
+  if (framing === 'length' && format !== 'raw') {
+    throw new InputError(`Framing 'length' is for raw records, not for ${format}`);
+  }
+  if (format === 'raw' && (offsets || times)) {
+    throw new InputError('Offsets and times go with a format of lines, not with raw');
+  }
+  return { format, framing, offsets, times };
+}

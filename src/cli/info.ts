@@ -1,0 +1,183 @@
+/** `info`: what a log consists of. */
+import { Command } from 'commander';
+import {
+  inspectLock,
+  openReader,
+  type IndexFault,
+  type LockState,
+  type Reader,
+  type SegmentInfo,
+} from '../index.js';
+import { EXIT_CODES_HELP } from './exit-codes.js';
+import {
+  colours,
+  formatBytes,
+  formatCount,
+  formatTime,
+  perSecond,
+  plural,
+  print,
+  printJson,
+  table,
+} from './output.js';
+
+const HELP = `
+Reads bounds and the first and last record, no more; 'verify' checks the data. Works while somebody
+appends.
+
+Examples:
+  $ stratalog info journal
+  $ stratalog info --json journal | jq .committedOffset
+${EXIT_CODES_HELP}`;
+
+export function infoCommand(): Command {
+  return new Command('info')
+    .summary('show offsets, segments, sizes and rates')
+    .description('Shows the bounds, segments, sizes and rates of a log, and who appends to it.')
+    .argument('<log>', 'directory of the log')
+    .option('--json', 'print JSON')
+    .addHelpText('after', HELP)
+    .action(info);
+}
+
+function info(path: string, options: { readonly json?: boolean }): void {
+  const found = gather(path);
+  if (options.json === true) printJson(found);
+  else print(describe(found));
+}
+
+interface Segment {
+  readonly path: string;
+  readonly baseOffset: number;
+  readonly records: number;
+  readonly usedBytes: number;
+  readonly sizeBytes: number;
+  readonly sealed: boolean;
+  readonly created: string;
+  readonly headerBytes: number;
+}
+
+interface Info {
+  readonly log: string;
+  readonly logId: string;
+  readonly startOffset: number;
+  readonly committedOffset: number;
+  readonly flushedOffset: number;
+  readonly records: number;
+  readonly usedBytes: number;
+  readonly allocatedBytes: number;
+  /** Of a record, its share of the frame's header included. */
+  readonly averageRecordBytes: number | null;
+  readonly firstTime: string | null;
+  readonly lastTime: string | null;
+  /** Over the time from the first commit to the last; null if there is no such time. */
+  readonly recordsPerSecond: number | null;
+  readonly lock: LockState;
+  readonly indexFaults: readonly IndexFault[];
+  readonly segments: readonly Segment[];
+}
+
+function gather(path: string): Info {
+  const reader = openReader(path);
+  try {
+    const { startOffset, committedOffset, flushedOffset, logId } = reader;
+    const segments = reader.segments();
+    const records = segments.reduce((sum, segment) => sum + segment.records, 0);
+    const usedBytes = segments.reduce((sum, segment) => sum + segment.usedBytes, 0);
+    const times = timeSpan(reader);
+    const spanMs = times === undefined ? 0 : times.last - times.first;
+    return {
+      log: reader.path,
+      logId,
+      startOffset,
+      committedOffset,
+      flushedOffset,
+      records,
+      usedBytes,
+      allocatedBytes: segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+      averageRecordBytes: records === 0 ? null : usedBytes / records,
+      firstTime: times === undefined ? null : formatTime(times.first),
+      lastTime: times === undefined ? null : formatTime(times.last),
+      recordsPerSecond: spanMs > 0 ? perSecond(records, spanMs) : null,
+      lock: inspectLock(path),
+      indexFaults: reader.indexFaults,
+      segments: segments.map(segmentOf),
+    };
+  } finally {
+    reader.close();
+  }
+}
+
+/** Times of the first and the last record that is there. */
+function timeSpan(reader: Reader): { first: number; last: number } | undefined {
+  const cursor = reader.cursor({ snapshot: true });
+  try {
+    if (!cursor.next()) return undefined;
+    const first = cursor.timeMs;
+    cursor.seek(reader.boundOffset);
+    return { first, last: cursor.previous() ? cursor.timeMs : first };
+  } finally {
+    cursor.close();
+  }
+}
+
+function segmentOf(segment: SegmentInfo): Segment {
+  const { path, baseOffset, records, usedBytes, sizeBytes, sealed, createdNs, header } = segment;
+  const created = formatTime(Number(createdNs / 1_000_000n));
+  const headerBytes = header.length;
+  return { path, baseOffset, records, usedBytes, sizeBytes, sealed, created, headerBytes };
+}
+
+function describe(found: Info): string {
+  const lines: [string, string][] = [
+    ['log', found.log],
+    ['id', found.logId],
+    ['start offset', formatCount(found.startOffset)],
+    ['committed offset', formatCount(found.committedOffset)],
+    ['flushed offset', formatCount(found.flushedOffset)],
+    ['records', recordsLine(found)],
+    ['size', sizeLine(found)],
+    ['time', timeLine(found)],
+    ['appender', lockLine(found.lock)],
+    ...found.indexFaults.map(({ path, reason }): [string, string] => [
+      'index rebuilt',
+      `${path}: ${reason}`,
+    ]),
+  ];
+  const fields = lines.map(([name, value]) => `${colours.dim(name.padEnd(17))}${value}`);
+  return [...fields, '', segmentTable(found.segments)].join('\n');
+}
+
+function recordsLine({ records, averageRecordBytes }: Info): string {
+  const average = averageRecordBytes === null ? '' : `, ${formatBytes(averageRecordBytes)} each`;
+  return `${formatCount(records)}${average}`;
+}
+
+function sizeLine({ usedBytes, allocatedBytes, segments }: Info): string {
+  return `${formatBytes(usedBytes)} used of ${formatBytes(allocatedBytes)} in ${plural(segments.length, 'segment')}`;
+}
+
+function timeLine({ firstTime, lastTime, recordsPerSecond }: Info): string {
+  if (firstTime === null) return 'no records yet';
+  const rate = recordsPerSecond === null ? '' : ` (${formatCount(recordsPerSecond)} records/s)`;
+  return `${firstTime} to ${lastTime}${rate}`;
+}
+
+function lockLine({ isLocked, holder }: LockState): string {
+  if (!isLocked) return 'none';
+  return holder === undefined
+    ? 'unknown'
+    : `process ${holder.pid} on ${holder.host} since ${holder.since}`;
+}
+
+function segmentTable(segments: readonly Segment[]): string {
+  const rows = segments.map((segment) => [
+    String(segment.baseOffset),
+    formatCount(segment.records),
+    formatBytes(segment.usedBytes),
+    formatBytes(segment.sizeBytes),
+    segment.sealed ? 'sealed' : 'active',
+    segment.created,
+  ]);
+  return table([['base', 'records', 'used', 'size', 'state', 'created'], ...rows]);
+}
