@@ -239,7 +239,9 @@ class Walk {
       ({ end, firstIntact } = this.#lookBehind(path, header.base, this.#tail.position));
     }
     for (const { path, base } of beyond) {
-      firstIntact ??= this.#lookBehind(path, base, FIRST_FRAME_AT).firstIntact;
+      // Every segment has to be looked at: any of them may name the highest durable bound.
+      const behind = this.#lookBehind(path, base, FIRST_FRAME_AT);
+      firstIntact ??= behind.firstIntact;
     }
     return { end, firstIntact };
   }
