@@ -159,6 +159,8 @@ class Walk {
     for (const [i, { base, fault }] of this.#listed.entries()) {
       if (base > this.#checkpoint.segmentBase) break;
       if (fault !== undefined && base < this.#checkpoint.durableOffset) throw fault;
+      // A checkpoint may name a segment that was new then, so that nothing of it was durable.
+      if (fault !== undefined) break;
       first = i;
     }
     return first;
