@@ -127,18 +127,18 @@ class Walk {
     this.#logId = logId;
     this.#directory = directory;
     this.#durable = checkpoint.durableOffset;
-    this.#tail = {
-      base: checkpoint.startOffset,
-      position: FIRST_FRAME_AT,
-      offset: checkpoint.startOffset,
-      chainCrc: 0,
-      timeNs: 0n,
-    };
+    this.#tail = startOf(checkpoint);
   }
 
   run(): Survey {
-    const first = this.#firstToWalk();
-    const end = this.#walkFrom(first);
+    let first = this.#firstToWalk();
+    let end = this.#walkFrom(first);
+    // A segment without frames does not tell what its first one has to follow; the one before does.
+    while (first > 0 && this.#walked[0]?.count === 0) {
+      this.#walked.length = 0;
+      this.#tail = startOf(this.#checkpoint);
+      end = this.#walkFrom(--first);
+    }
     const beyond = this.#listed.slice(end);
     const torn = this.#lookBehindTail(beyond);
     return {
@@ -281,6 +281,16 @@ class Walk {
       { from: offset, to: Math.min(firstIntact ?? this.#durable, this.#durable) },
     );
   }
+}
+
+function startOf({ startOffset }: Checkpoint): Tail {
+  return {
+    base: startOffset,
+    position: FIRST_FRAME_AT,
+    offset: startOffset,
+    chainCrc: 0,
+    timeNs: 0n,
+  };
 }
 
 interface Behind {
