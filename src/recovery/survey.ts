@@ -8,9 +8,10 @@
  * offset that any valid frame or checkpoint names: that is damage, and nothing is dropped.
  */
 import type { ControlFile } from '../control/control-file.js';
-import { CorruptionError } from '../errors.js';
+import { CorruptionError, UnsupportedVersionError } from '../errors.js';
 import type { Checkpoint } from '../format/control-page.js';
 import {
+  FRAME_NEWER,
   FRAME_OK,
   FRAME_UNPUBLISHED,
   frameBase,
@@ -172,6 +173,8 @@ class Walk {
     while (next < this.#listed.length) {
       const { header, path, fault } = this.#listed[next] as ListedSegment;
       if (header === undefined) {
+        // Newer is not damaged: nothing of it may be taken for a torn tail.
+        if (fault instanceof UnsupportedVersionError) throw fault;
         this.#stop = (fault as Error).message;
         break;
       }
@@ -181,6 +184,9 @@ class Walk {
       }
       next++;
       const stopped = this.#walkSegment(header, path);
+      if (stopped === FRAME_NEWER) {
+        throw new UnsupportedVersionError(path, `frame at ${this.#tail.position}`);
+      }
       if (stopped !== FRAME_UNPUBLISHED) {
         this.#stop = describeScanFault(stopped);
         break;
