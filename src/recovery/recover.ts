@@ -158,6 +158,8 @@ class Recovery {
     const at = tail.position;
     const limit = residency.residentUpTo(segment.base, at, segment.header.sizeBytes);
     if (limit < at + FRAME_HEADER_BYTES) return { tail, records: 0 };
+    // A frame that was published and does not check out is damage; sealing it anew would hide that.
+    if (segment.words[at >> 2] !== 0) return { tail, records: 0 };
     const capacity = segment.header.indexCapacity - (tail.offset - tail.base);
     const open = measureOpenFrame(segment.words, at, limit);
     // The walk must have been stopped by a word, not by a page whose content cannot be vouched for.
