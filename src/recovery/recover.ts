@@ -243,7 +243,8 @@ class Recovery {
     const slot = this.#survey.durableOffset - walked.header.base;
     if (slot <= 0) return 0;
     const entry = walked.index[FIRST_ENTRY + slot] ?? 0;
-    if (slot >= walked.count || entry === 0) return end;
+    // Entries reach to the end of what was salvaged, too.
+    if (entry === 0) return end;
     return Math.max(0, entryPosition(entry) - FRAME_HEADER_BYTES);
   }
 
