@@ -33,7 +33,12 @@ import {
 import type { SegmentHeader } from '../format/segment-header.js';
 import { clearRange, syncDirectory, syncFile, writeFully } from '../mapping/files.js';
 import { MAP_PAGE_BYTES } from '../mapping/mapping.js';
-import { asidePath, deleteTemporaries, setSegmentAside } from '../segment/directory.js';
+import {
+  asidePath,
+  deleteBelow,
+  deleteTemporaries,
+  setSegmentAside,
+} from '../segment/directory.js';
 import { SegmentWindow } from '../segment/segment-window.js';
 import { WritableSegment } from '../segment/writable-segment.js';
 import { ResidencyBeforeReading } from './residency.js';
@@ -90,6 +95,7 @@ export function recoverLog(
   const survey = surveyLog(directory, control);
   if (survey.damage !== undefined) throw survey.damage;
   deleteTemporaries(directory);
+  deleteBelow(directory, survey.checkpoint.startOffset);
   const last = survey.segments.at(-1);
   const recovery = new Recovery(directory, survey, stamp);
   if (last === undefined) return recovery.withoutSegments();
