@@ -36,6 +36,12 @@ const BY_HAND: AppenderOptions = {
   flush: 'none',
   maintenance: false,
 };
+/** As by hand, but rolls do not sync the sealed segment either. */
+const NEVER_SYNCED: AppenderOptions = {
+  ...BY_HAND,
+  maintenance: true,
+  flush: { everyMs: 2 ** 31 - 1 },
+};
 const CONTROL_SLOTS = [512, 1024];
 
 function name(i: number): string {
@@ -174,7 +180,7 @@ describe('a torn tail', () => {
 
   it('takes valid frames and later segments with it, which are set aside', async () => {
     const log = temporaryLogPath();
-    const appender = openAppender(log, BY_HAND);
+    const appender = openAppender(log, NEVER_SYNCED);
     const next = appendUntilRolled(log, appender);
     const copy = await copyAndClose(log, appender);
     const [, torn] = framesIn(copy, 0);
