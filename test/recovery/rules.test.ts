@@ -2,7 +2,6 @@
 import { readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { crc32c } from '@node-rs/crc32';
 import { describe, expect, it } from 'vitest';
 import {
@@ -13,6 +12,7 @@ import {
   type Appender,
   type AppenderOptions,
 } from '../../src/index.js';
+import { dieWith, fixture } from '../support/dying.js';
 import {
   FIRST_FRAME_AT,
   allFrames,
@@ -265,7 +265,7 @@ describe('the successor of a torn segment', () => {
 describe('salvage', () => {
   it('keeps records that were appended and not committed, in a frame that says so', async () => {
     const log = temporaryLogPath();
-    dieWith(log, ['append', 3], ['commit'], ['append', 4]);
+    dieWith(log, BY_HAND, ['append', 3], ['commit'], ['append', 4]);
     const appender = openAppender(log, BY_HAND);
     expect(appender.recovery).toMatchObject({
       outcome: 'recovered',
@@ -281,7 +281,7 @@ describe('salvage', () => {
 
   it('does not happen in a copy of the log, whose inodes are others', async () => {
     const log = temporaryLogPath();
-    dieWith(log, ['append', 3], ['commit'], ['append', 4]);
+    dieWith(log, BY_HAND, ['append', 3], ['commit'], ['append', 4]);
     const copy = copyOf(log);
     const report = await recover(copy);
     expect(report.salvagedRecords).toBe(0);
@@ -291,7 +291,7 @@ describe('salvage', () => {
 
   it('does not happen after another boot', async () => {
     const log = temporaryLogPath();
-    dieWith(log, ['append', 3], ['commit'], ['append', 4]);
+    dieWith(log, BY_HAND, ['append', 3], ['commit'], ['append', 4]);
     // The session sector: its checksum fails, as would another boot id.
     flipBit(join(log, 'control'), 1536 + 4);
     expect((await recover(log)).salvagedRecords).toBe(0);
@@ -300,14 +300,14 @@ describe('salvage', () => {
 
   it('keeps a batch whole', async () => {
     const log = temporaryLogPath();
-    dieWith(log, ['append', 1], ['batch', 5]);
+    dieWith(log, BY_HAND, ['append', 1], ['batch', 5]);
     expect((await recover(log)).salvagedRecords).toBe(6);
     expect(readAll(log)).toEqual(names(0, 6));
   });
 
   it('leaves out a batch whose append had not returned, and keeps the records before it', async () => {
     const log = temporaryLogPath();
-    dieWith(log, ['append', 2], ['batchAndDie', 5]);
+    dieWith(log, BY_HAND, ['append', 2], ['batchAndDie', 5]);
     const report = await recover(log);
     expect(report.salvagedRecords).toBe(2);
     expect(report.tornTail).toBeDefined();
@@ -317,7 +317,7 @@ describe('salvage', () => {
   it('takes no bytes of an open or abandoned reservation for records', async () => {
     for (const verb of ['reserve', 'reserveAndAbandon']) {
       const log = temporaryLogPath();
-      dieWith(log, ['append', 2], [verb, 400]);
+      dieWith(log, BY_HAND, ['append', 2], [verb, 400]);
       expect((await recover(log)).salvagedRecords).toBe(2);
       expect(readAll(log)).toEqual(names(0, 2));
     }
@@ -325,14 +325,14 @@ describe('salvage', () => {
 
   it('takes no bytes of an abandoned reservation for records that follow it', async () => {
     const log = temporaryLogPath();
-    dieWith(log, ['reserveAndAbandon', 400], ['append', 2], ['commit'], ['append', 1]);
+    dieWith(log, BY_HAND, ['reserveAndAbandon', 400], ['append', 2], ['commit'], ['append', 1]);
     expect((await recover(log)).salvagedRecords).toBe(1);
     expect(readAll(log)).toEqual(names(0, 3));
   });
 
   it('does not make a committed frame whose checksum fails look sound', async () => {
     const log = temporaryLogPath();
-    dieWith(log, ['append', 1], ['commit'], ['append', 2], ['commit']);
+    dieWith(log, BY_HAND, ['append', 1], ['commit'], ['append', 2], ['commit']);
     const hit = framesIn(log, 0)[1];
     flipBit(segmentFile(log, 0), (hit?.position as number) + 64 + 8 + 3);
     const report = await recover(log);
@@ -343,7 +343,7 @@ describe('salvage', () => {
   it('fills the last bytes of a segment', async () => {
     const log = temporaryLogPath();
     const room = Math.floor((16 * 1024 - FIRST_FRAME_AT - 64) / 48);
-    dieWith(log, ['append', room]);
+    dieWith(log, BY_HAND, ['append', room]);
     expect((await recover(log)).salvagedRecords).toBe(room);
     expect(readAll(log)).toEqual(names(0, room));
   });
@@ -352,7 +352,7 @@ describe('salvage', () => {
 describe('recovery', () => {
   it('finds nothing to do the second time', async () => {
     const log = temporaryLogPath();
-    dieWith(log, ['append', 3], ['commit'], ['append', 4]);
+    dieWith(log, BY_HAND, ['append', 3], ['commit'], ['append', 4]);
     const once = await recover(log);
     expect(once.outcome).toBe('recovered');
     const after = contents(log);
@@ -463,7 +463,7 @@ describe('the control page', () => {
     await (await opened(log)).close();
     truncateSync(join(log, 'control'), 0);
     expect(damageOf(() => openReader(log)).path).toBe(join(log, 'control'));
-    const { status, stdout } = spawnSync(process.execPath, [OPEN_FIXTURE, log], {
+    const { status, stdout } = spawnSync(process.execPath, [fixture('open-log.mjs'), log], {
       encoding: 'utf8',
     });
     expect({ status, code: stdout.trim() }).toEqual({ status: 0, code: 'CORRUPTION' });
@@ -592,20 +592,6 @@ describe('a cleanly closed log', () => {
     expect(contents(log)).toEqual(before);
   });
 });
-
-const DIE_FIXTURE = fileURLToPath(new URL('../fixtures/die-with-log.mjs', import.meta.url));
-const OPEN_FIXTURE = fileURLToPath(new URL('../fixtures/open-log.mjs', import.meta.url));
-
-type Step = readonly [verb: string, argument?: number];
-
-/** Has a process do this to the log and die without closing it. */
-function dieWith(log: string, ...steps: Step[]): void {
-  const work = JSON.stringify({ options: BY_HAND, steps });
-  const { signal, stderr } = spawnSync(process.execPath, [DIE_FIXTURE, log, work], {
-    encoding: 'utf8',
-  });
-  expect({ signal, stderr }).toEqual({ signal: 'SIGKILL', stderr: '' });
-}
 
 async function opened(log: string): Promise<Appender> {
   const appender = openAppender(log, BY_HAND);
