@@ -470,9 +470,18 @@ export class Appender {
   /** Commits whatever is open, even if it is younger than the delay: sooner is within it, too. */
   #onCommitTimer(): void {
     this.#commitTimer = undefined;
-    if (this.#state === READY) this.#commit();
+    if (this.#state === READY) this.#commitLate();
     else if (this.#state === RESERVED) {
       this.#armCommitTimer(1);
+    }
+  }
+
+  /** Nobody is there to catch: what fails has poisoned the appender, and the next call is told. */
+  #commitLate(): void {
+    try {
+      this.#commit();
+    } catch (error) {
+      this.#poisonWith(error);
     }
   }
 
@@ -540,8 +549,13 @@ export class Appender {
   /** Without the thread: lets go of sealed segments that are durable, and of their descriptors. */
   #retireFinished(): void {
     if (this.#unfinished.size === 0) return;
-    this.#onFlushed(this.#flusher.flush());
-    for (const { base } of this.#flusher.takeFinished()) this.#release(base);
+    try {
+      this.#onFlushed(this.#flusher.flush());
+      for (const { base } of this.#flusher.takeFinished()) this.#release(base);
+    } catch (error) {
+      this.#poisonWith(error);
+      throw error;
+    }
   }
 
   #release(base: number): void {

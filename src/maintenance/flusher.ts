@@ -21,7 +21,7 @@ import {
   SEALED,
 } from '../format/index-header.js';
 import { syncDirectory, syncFile } from '../mapping/files.js';
-import { POISONED, throughGate, type SharedState } from './shared-state.js';
+import { FLUSHES, POISONED, throughGate, type SharedState } from './shared-state.js';
 
 /** A segment that may hold commits which are not durable yet. */
 export interface FlushTarget {
@@ -132,22 +132,27 @@ export class Flusher {
   #flush(): number {
     this.#checkPoison();
     const bounds = this.#entries.map(takeBound);
+    let synced = 0;
     this.#poisonOnFailure(() => {
-      for (const [i, entry] of this.#entries.entries()) this.#sync(entry, bounds[i] as Bound);
+      for (const [i, entry] of this.#entries.entries())
+        synced += this.#sync(entry, bounds[i] as Bound);
     });
     for (const [i, { target }] of this.#entries.entries()) {
       Atomics.store(target.words, FLUSHED_POSITION, (bounds[i] as Bound).position);
     }
+    if (synced > 0) Atomics.add(this.#shared, FLUSHES, 1);
     const last = this.#entries.length - 1;
     return (this.#entries[last] as Entry).target.base + (bounds[last] as Bound).count;
   }
 
-  #sync(entry: Entry, bound: Bound): void {
+  /** Returns the number of segments synced. */
+  #sync(entry: Entry, bound: Bound): 0 | 1 {
     const { target } = entry;
-    if (Atomics.load(target.words, FLUSHED_POSITION) === bound.position) return;
+    if (Atomics.load(target.words, FLUSHED_POSITION) === bound.position) return 0;
     syncFile(target.fd, target.path);
     if (!entry.named) syncDirectory(this.#directory);
     entry.named = true;
+    return 1;
   }
 
   #firstUnfinished(): FlushTarget {

@@ -18,8 +18,10 @@ export const CLOCK_LIVE = 4 * WORDS_PER_LINE;
 export const CLOCK_MS = 5 * WORDS_PER_LINE;
 /** Set by the appender whenever it reads the clock; cleared by the maintenance thread. */
 export const CLOCK_WANTED = 6 * WORDS_PER_LINE;
+/** Counts syncs that have moved the flushed bound, in either thread. */
+export const FLUSHES = 7 * WORDS_PER_LINE;
 
-const LINES = 7;
+const LINES = 8;
 
 export type SharedState = Int32Array;
 

@@ -19,7 +19,7 @@ import {
 import { ClockTicker, TICK_MS } from './clock.js';
 import { Flusher } from './flusher.js';
 import { packFailure, type Reply, type Request, type ThreadData } from './messages.js';
-import { REPLIES, WAKE } from './shared-state.js';
+import { FLUSHES, REPLIES, WAKE } from './shared-state.js';
 
 /** Populating and syncing goes in steps, so that a flush never waits for a whole segment. */
 const POPULATE_STEP_BYTES = 16 * 1024 * 1024;
@@ -34,9 +34,9 @@ class MaintenanceThread {
   readonly #clock: ClockTicker;
   #stopping = false;
   #flushDue = Infinity;
-  #checkpointDue = Infinity;
-  #flushedOffset = -1;
-  #checkpointedOffset = -1;
+  #checkpointDue = performance.now() + CHECKPOINT_INTERVAL_MS;
+  /** Count of flushes, by either thread, that the last checkpoint covers. */
+  #checkpointed = 0;
   /** Prepare and populate requests, done one at a time behind everything else. */
   readonly #slowJobs: (() => void)[] = [];
 
@@ -106,8 +106,9 @@ class MaintenanceThread {
       if (this.#flusher.unflushedBytes() > 0) this.#flush();
     }
     if (now >= this.#checkpointDue) {
-      this.#checkpointDue = Infinity;
-      this.#checkpoint();
+      this.#checkpointDue = now + CHECKPOINT_INTERVAL_MS;
+      // The appender's thread flushes, too, and leaves the checkpoint to this one.
+      if (Atomics.load(this.#data.shared, FLUSHES) !== this.#checkpointed) this.#checkpoint();
     }
   }
 
@@ -118,25 +119,25 @@ class MaintenanceThread {
 
   #flush(): void {
     this.#clock.pause();
+    let offset: number;
     try {
-      this.#flushedOffset = this.#flusher.flush();
+      offset = this.#flusher.flush();
       for (const { base } of this.#flusher.takeFinished()) this.#reply({ kind: 'finished', base });
     } catch (error) {
       this.#reply({ kind: 'flush-failed', failure: packFailure(error) });
       return;
     }
-    this.#reply({ kind: 'flushed', offset: this.#flushedOffset });
-    if (this.#flushedOffset !== this.#checkpointedOffset && this.#checkpointDue === Infinity) {
-      this.#checkpointDue = performance.now() + CHECKPOINT_INTERVAL_MS;
-    }
+    this.#reply({ kind: 'flushed', offset });
   }
 
   #checkpoint(): void {
     this.#clock.pause();
+    const flushes = Atomics.load(this.#data.shared, FLUSHES);
     try {
       this.#flusher.checkpoint();
-      this.#checkpointedOffset = this.#flushedOffset;
+      this.#checkpointed = flushes;
     } catch (error) {
+      this.#checkpointDue = Infinity;
       this.#reply({ kind: 'flush-failed', failure: packFailure(error) });
     }
   }

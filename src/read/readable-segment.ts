@@ -288,12 +288,18 @@ export class ReadableSegment {
     }
   }
 
-  /** The mutable words have become true: an appender has taken the log over. */
+  /**
+   * The mutable words have become true: an appender has taken the log over. What is sealed and flushed
+   * has its last bounds, and keeps them: they may have been found because its words are wrong.
+   */
   useMappedBounds(): void {
-    this.#indexMapping?.release();
+    if (this.isSealed() && this.flushedPosition() === this.committedPosition()) return;
+    // Should opening fail, the old words must still be mapped.
+    const old = this.#indexMapping;
+    this.#openIndex(undefined);
+    old?.release();
     this.#rebuild = undefined;
     this.#indexResident.fill(0);
-    this.#openIndex(undefined);
   }
 
   /** Builds the index anew, in memory, from the frames that are sound. */

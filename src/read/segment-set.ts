@@ -96,10 +96,11 @@ export class SegmentSet {
   /** Looks whether the log has grown, or lost old segments. Returns whether anything is new. */
   refresh(): boolean {
     if (this.#hasTakenOver()) {
-      this.#survey = undefined;
-      this.#epochSeen = this.#control.sessionEpoch();
+      const epoch = this.#control.sessionEpoch();
       this.#relist();
       for (const segment of this.#open.values()) segment.useMappedBounds();
+      this.#survey = undefined;
+      this.#epochSeen = epoch;
       return true;
     }
     if (this.#survey !== undefined) return false;

@@ -2,7 +2,7 @@
  * Whether a log ends as its last checkpoint says it was closed. Reads two headers and one frame header;
  * if anything differs, the log is walked as after a crash.
  */
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, statSync } from 'node:fs';
 import { LogError, storage } from '../errors.js';
 import type { Checkpoint } from '../format/control-page.js';
 import {
@@ -22,6 +22,7 @@ import {
   SEALED,
   checkIndexHeader,
   entryPosition,
+  indexFileBytes,
 } from '../format/index-header.js';
 import { FIRST_FRAME_AT, type SegmentHeader } from '../format/segment-header.js';
 import { readFully } from '../mapping/files.js';
@@ -50,6 +51,8 @@ function doWordsAgree(
   segment: string,
   checkpoint: Checkpoint,
 ): boolean {
+  // One that has lost its end would be made anew, empty; a walk fills it.
+  if (sizeOf(path) !== indexFileBytes(header.indexCapacity)) return false;
   const count = checkpoint.durableOffset - header.base;
   const words = new Int32Array(PAGE_BYTES >> 2);
   readWords(path, words, 0);
@@ -93,6 +96,10 @@ function doesLastFrameAgree(
     frameBase(frame, 0) + frameCount(frame, 0) === checkpoint.durableOffset &&
     chainCrc(frame, 0) === checkpoint.chainCrc
   );
+}
+
+function sizeOf(path: string): number {
+  return storage('look at', path, () => statSync(path)).size;
 }
 
 function readWords(path: string, words: Int32Array, position: number): void {

@@ -38,6 +38,7 @@ import { clearRange, syncDirectory, syncFile, writeFully } from '../mapping/file
 import { MAP_PAGE_BYTES } from '../mapping/mapping.js';
 import {
   asidePath,
+  deleteBelow,
   deleteTemporaries,
   listNames,
   segmentPath,
@@ -99,6 +100,7 @@ export function recoverLog(
   const survey = surveyLog(directory, control);
   if (survey.damage !== undefined) throw survey.damage;
   deleteTemporaries(directory);
+  deleteBelow(directory, survey.checkpoint.startOffset);
   const last = survey.segments.at(-1);
   const recovery = new Recovery(directory, survey, stamp);
   if (last === undefined) return recovery.withoutSegments();
@@ -168,6 +170,8 @@ class Recovery {
     const at = tail.position;
     const limit = residency.residentUpTo(segment.base, at, segment.header.sizeBytes);
     if (limit < at + FRAME_HEADER_BYTES) return { tail, records: 0 };
+    // A frame that was published and does not check out is damage; sealing it anew would hide that.
+    if (segment.words[at >> 2] !== 0) return { tail, records: 0 };
     const capacity = segment.header.indexCapacity - (tail.offset - tail.base);
     const open = measureOpenFrame(segment.words, at, limit);
     // The walk must have been stopped by a word, not by a page whose content cannot be vouched for.
@@ -251,7 +255,8 @@ class Recovery {
     const slot = this.#survey.durableOffset - walked.header.base;
     if (slot <= 0) return 0;
     const entry = walked.index[FIRST_ENTRY + slot] ?? 0;
-    if (slot >= walked.count || entry === 0) return end;
+    // Entries reach to the end of what was salvaged, too.
+    if (entry === 0) return end;
     return Math.max(0, entryPosition(entry) - FRAME_HEADER_BYTES);
   }
 

@@ -22,7 +22,8 @@ export class ResidencyBeforeReading {
   /** Must be taken before the segments are read. */
   static take(directory: string, session: Session | undefined): ResidencyBeforeReading {
     const active = session === undefined ? undefined : findActive(directory, session);
-    if (active === undefined) return new ResidencyBeforeReading(undefined, new Uint8Array(0));
+    if (active === undefined || active.sizeBytes === 0)
+      return new ResidencyBeforeReading(undefined, new Uint8Array(0));
     return new ResidencyBeforeReading(active.base, residentPages(active.path, active.sizeBytes));
   }
 

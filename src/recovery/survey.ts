@@ -8,9 +8,10 @@
  * offset that any valid frame or checkpoint names: that is damage, and nothing is dropped.
  */
 import type { ControlFile } from '../control/control-file.js';
-import { CorruptionError } from '../errors.js';
+import { CorruptionError, UnsupportedVersionError } from '../errors.js';
 import type { Checkpoint } from '../format/control-page.js';
 import {
+  FRAME_NEWER,
   FRAME_OK,
   FRAME_UNPUBLISHED,
   frameBase,
@@ -127,18 +128,18 @@ class Walk {
     this.#logId = logId;
     this.#directory = directory;
     this.#durable = checkpoint.durableOffset;
-    this.#tail = {
-      base: checkpoint.startOffset,
-      position: FIRST_FRAME_AT,
-      offset: checkpoint.startOffset,
-      chainCrc: 0,
-      timeNs: 0n,
-    };
+    this.#tail = startOf(checkpoint);
   }
 
   run(): Survey {
-    const first = this.#firstToWalk();
-    const end = this.#walkFrom(first);
+    let first = this.#firstToWalk();
+    let end = this.#walkFrom(first);
+    // A segment without frames does not tell what its first one has to follow; the one before does.
+    while (first > 0 && this.#walked[0]?.count === 0) {
+      this.#walked.length = 0;
+      this.#tail = startOf(this.#checkpoint);
+      end = this.#walkFrom(--first);
+    }
     const beyond = this.#listed.slice(end);
     const torn = this.#lookBehindTail(beyond);
     return {
@@ -161,8 +162,10 @@ class Walk {
     let first = 0;
     for (const [i, { base, fault }] of this.#listed.entries()) {
       if (base > this.#checkpoint.segmentBase) break;
-      if (fault === undefined) first = i;
-      else if (base < this.#checkpoint.durableOffset) throw fault;
+      if (fault !== undefined && base < this.#checkpoint.durableOffset) throw fault;
+      // A checkpoint may name a segment that was new then, so that nothing of it was durable.
+      if (fault !== undefined) break;
+      first = i;
     }
     return first;
   }
@@ -173,6 +176,8 @@ class Walk {
     while (next < this.#listed.length) {
       const { header, path, fault } = this.#listed[next] as ListedSegment;
       if (header === undefined) {
+        // Newer is not damaged: nothing of it may be taken for a torn tail.
+        if (fault instanceof UnsupportedVersionError) throw fault;
         this.#stop = (fault as Error).message;
         break;
       }
@@ -182,6 +187,9 @@ class Walk {
       }
       next++;
       const stopped = this.#walkSegment(header, path);
+      if (stopped === FRAME_NEWER) {
+        throw new UnsupportedVersionError(path, `frame at ${this.#tail.position}`);
+      }
       if (stopped !== FRAME_UNPUBLISHED) {
         this.#stop = describeScanFault(stopped);
         break;
@@ -242,7 +250,9 @@ class Walk {
       ({ end, firstIntact } = this.#lookBehind(path, header.base, this.#tail.position));
     }
     for (const { path, base } of beyond) {
-      firstIntact ??= this.#lookBehind(path, base, FIRST_FRAME_AT).firstIntact;
+      // Every segment has to be looked at: any of them may name the highest durable bound.
+      const behind = this.#lookBehind(path, base, FIRST_FRAME_AT);
+      firstIntact ??= behind.firstIntact;
     }
     return { end, firstIntact };
   }
@@ -283,6 +293,16 @@ class Walk {
       },
     );
   }
+}
+
+function startOf({ startOffset }: Checkpoint): Tail {
+  return {
+    base: startOffset,
+    position: FIRST_FRAME_AT,
+    offset: startOffset,
+    chainCrc: 0,
+    timeNs: 0n,
+  };
 }
 
 interface Behind {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { storage } from '../errors.js';
 import {
   ASIDE_NAME,
+  indexBaseOf,
   indexName,
   isTemporaryName,
   segmentBaseOf,
@@ -36,6 +37,16 @@ export function deleteTemporaries(directory: string): void {
   for (const name of listNames(directory).filter(isTemporaryName)) {
     deleteFile(join(directory, name));
   }
+}
+
+/** Deletes the segments of lower bases, and their indexes: what a `dropBefore` has not come to. */
+export function deleteBelow(directory: string, startOffset: number): void {
+  const dropped = listNames(directory).filter((name) => {
+    const base = segmentBaseOf(name) ?? indexBaseOf(name);
+    return base !== undefined && base < startOffset;
+  });
+  for (const name of dropped.sort()) deleteFile(join(directory, name));
+  if (dropped.length > 0) syncDirectory(directory);
 }
 
 /** Deletes a file that may be gone already. */

@@ -1,0 +1,626 @@
+/** One test for each rule of recovery, on logs that were not closed, or were closed and then damaged. */
+import { readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { crc32c } from '@node-rs/crc32';
+import { describe, expect, it } from 'vitest';
+import {
+  CorruptionError,
+  openAppender,
+  openReader,
+  UnsupportedVersionError,
+  type Appender,
+  type AppenderOptions,
+} from '../../src/index.js';
+import { dieWith, fixture } from '../support/dying.js';
+import {
+  FIRST_FRAME_AT,
+  allFrames,
+  contents,
+  copyOf,
+  flipBit,
+  framesIn,
+  indexFile,
+  overwrite,
+  readAll,
+  segmentFile,
+  segmentsOf,
+  zero,
+} from '../support/log-damage.js';
+import { bytes, temporaryLogPath } from '../support/temporary-log.js';
+
+/** Nothing is synced or committed behind the test's back. */
+const BY_HAND: AppenderOptions = {
+  segmentSizeBytes: 16 * 1024,
+  commit: 'manual',
+  flush: 'none',
+  maintenance: false,
+};
+/** As by hand, but rolls do not sync the sealed segment either. */
+const NEVER_SYNCED: AppenderOptions = {
+  ...BY_HAND,
+  maintenance: true,
+  flush: { everyMs: 2 ** 31 - 1 },
+};
+const CONTROL_SLOTS = [512, 1024];
+
+function name(i: number): string {
+  return `record ${i} `.padEnd(40, 'x');
+}
+
+function names(from: number, to: number): string[] {
+  return Array.from({ length: to - from }, (_, i) => name(from + i));
+}
+
+/** Appends and commits `frames` frames of `each` records. */
+function appendFrames(appender: Appender, frames: number, each = 1): void {
+  for (let f = 0; f < frames; f++) {
+    for (let i = 0; i < each; i++) appender.append(bytes(name(appender.nextOffset)));
+    appender.commit();
+  }
+}
+
+/** Fills the active segment, with frames of one record, until the next one has begun. */
+function appendUntilRolled(log: string, appender: Appender): number {
+  const before = segmentsOf(log).length;
+  while (segmentsOf(log).length === before) appendFrames(appender, 1);
+  return segmentsOf(log).at(-1) as number;
+}
+
+/** A copy of the log while `appender` has it open, as a power cut would leave it; then closes. */
+async function copyAndClose(log: string, appender: Appender): Promise<string> {
+  const copy = copyOf(log);
+  await appender.close();
+  return copy;
+}
+
+/** Opens, closes, and returns what recovery reported. */
+async function recover(log: string): Promise<Appender['recovery']> {
+  const appender = openAppender(log, BY_HAND);
+  await appender.close();
+  return appender.recovery;
+}
+
+function damageOf(action: () => unknown): CorruptionError {
+  try {
+    action();
+  } catch (error) {
+    if (error instanceof CorruptionError) return error;
+    throw error;
+  }
+  throw new Error('Expected a CorruptionError, but there was no error');
+}
+
+describe('durable bound', () => {
+  it('is the highest that any frame behind the damage names, in later segments, too', async () => {
+    const log = temporaryLogPath();
+    const appender = openAppender(log, BY_HAND);
+    appendFrames(appender, 10);
+    const next = appendUntilRolled(log, appender);
+    await appender.flush();
+    appendFrames(appender, 3);
+    const copy = await copyAndClose(log, appender);
+    const [hit, , behind] = framesIn(copy, 0).slice(5);
+    flipBit(segmentFile(copy, 0), (hit?.position as number) + 70);
+    // Only the frames of the second segment say that the first was durable.
+    expect(framesIn(copy, 0).every(({ flushed }) => flushed === 0)).toBe(true);
+    expect(behind).toBeDefined();
+    const before = contents(copy);
+    const error = damageOf(() => openAppender(copy, BY_HAND));
+    expect(error).toMatchObject({
+      path: segmentFile(copy, 0),
+      position: hit?.position,
+      lost: { from: 5, to: 6 },
+    });
+    expect(contents(copy)).toEqual(before);
+    expect(next).toBeGreaterThan(10);
+  });
+
+  it('is made durable itself after an idle flush in the thread of the appender', async () => {
+    const log = temporaryLogPath();
+    const appender = openAppender(log, {
+      segmentSizeBytes: 16 * 1024,
+      flush: 'none',
+      maintenance: true,
+    });
+    appendFrames(appender, 4);
+    await appender.flush();
+    // The maintenance thread does so within a second; no deadline here but that of the test itself.
+    while (checkpointedOffset(log) < 4) await new Promise((resolve) => setTimeout(resolve, 50));
+    const copy = await copyAndClose(log, appender);
+    zero(segmentFile(copy, 0), FIRST_FRAME_AT);
+    expect(damageOf(() => openAppender(copy, BY_HAND)).lost).toEqual({ from: 0, to: 4 });
+  });
+});
+
+/** The highest durable offset of the checkpoint slots. */
+function checkpointedOffset(log: string): number {
+  const page = readFileSync(join(log, 'control'));
+  return Math.max(...CONTROL_SLOTS.map((at) => Number(page.readBigUInt64LE(at + 24))));
+}
+
+describe('a torn tail', () => {
+  it('is truncated, kept aside byte for byte, and reported', async () => {
+    const log = temporaryLogPath();
+    const appender = openAppender(log, BY_HAND);
+    appendFrames(appender, 5);
+    await appender.flush();
+    appendFrames(appender, 5);
+    const copy = await copyAndClose(log, appender);
+    const [torn, ...rest] = framesIn(copy, 0).slice(6);
+    const last = rest.at(-1);
+    const position = torn?.position as number;
+    flipBit(segmentFile(copy, 0), position + 80);
+    const end = (last?.position as number) + (last?.length as number);
+    const original = readFileSync(segmentFile(copy, 0)).subarray(position, end);
+    const { tornTail, outcome, salvagedRecords } = await recover(copy);
+    expect({ outcome, salvagedRecords }).toEqual({ outcome: 'recovered', salvagedRecords: 0 });
+    expect(tornTail).toMatchObject({ path: segmentFile(copy, 0), position });
+    const kept = readFileSync(tornTail?.copiedTo as string);
+    expect(kept).toEqual(original.subarray(0, tornTail?.lengthBytes));
+    expect(original.subarray(kept.length).every((byte) => byte === 0)).toBe(true);
+    expect(readAll(copy)).toEqual(names(0, 6));
+  });
+
+  it('never comes back behind frames that are appended later', async () => {
+    const log = temporaryLogPath();
+    const appender = openAppender(log, BY_HAND);
+    appendFrames(appender, 10);
+    const copy = await copyAndClose(log, appender);
+    const [, , torn] = framesIn(copy, 0);
+    flipBit(segmentFile(copy, 0), (torn?.position as number) + 80);
+    const again = openAppender(copy, BY_HAND);
+    // Frames of the same size, so that an old frame would follow seamlessly.
+    again.append(bytes('another'.padEnd(40, 'y')));
+    again.commit();
+    const cut = await copyAndClose(copy, again);
+    await recover(cut);
+    expect(readAll(cut)).toEqual([...names(0, 2), 'another'.padEnd(40, 'y')]);
+  });
+
+  it('takes valid frames and later segments with it, which are set aside', async () => {
+    const log = temporaryLogPath();
+    const appender = openAppender(log, NEVER_SYNCED);
+    const next = appendUntilRolled(log, appender);
+    const copy = await copyAndClose(log, appender);
+    const [, torn] = framesIn(copy, 0);
+    zero(segmentFile(copy, 0), torn?.position as number, (torn?.position as number) + 64);
+    const { setAside, tornTail } = await recover(copy);
+    expect(setAside).toHaveLength(1);
+    expect(setAside[0]).toContain(join(copy, 'aside', `${String(next).padStart(20, '0')}.log`));
+    expect(tornTail?.position).toBe(torn?.position);
+    expect(segmentsOf(copy)).toEqual([0]);
+    expect(readAll(copy)).toEqual(names(0, 1));
+  });
+});
+
+describe('the successor of a torn segment', () => {
+  it('is reused when it is empty and its base fits', async () => {
+    const log = temporaryLogPath();
+    const appender = openAppender(log, BY_HAND);
+    const next = appendUntilRolled(log, appender);
+    const copy = await copyAndClose(log, appender);
+    zero(segmentFile(copy, next), FIRST_FRAME_AT);
+    const report = await recover(copy);
+    expect(report.setAside).toEqual([]);
+    expect(segmentsOf(copy)).toEqual([0, next]);
+    expect(readAll(copy)).toEqual(names(0, next));
+  });
+
+  it('is set aside when its header was never written, and the log goes on in its place', async () => {
+    const log = temporaryLogPath();
+    const appender = openAppender(log, BY_HAND);
+    const next = appendUntilRolled(log, appender);
+    const copy = await copyAndClose(log, appender);
+    zero(segmentFile(copy, next), 0);
+    const again = openAppender(copy, BY_HAND);
+    expect(again.recovery.setAside).toHaveLength(1);
+    expect(again.nextOffset).toBe(next);
+    appendFrames(again, 3);
+    await again.close();
+    expect(readAll(copy)).toEqual(names(0, next + 3));
+  });
+
+  it('may be blank although a checkpoint names it: only what precedes it was durable', async () => {
+    const log = temporaryLogPath();
+    const appender = openAppender(log, BY_HAND);
+    const next = appendUntilRolled(log, appender);
+    await appender.close();
+    // Closed with an open frame that was abandoned: rolled, and nothing committed since.
+    const rolled = temporaryLogPath();
+    const roller = openAppender(rolled, BY_HAND);
+    appendFrames(roller, framesIn(log, 0).length);
+    expect(roller.nextOffset).toBe(next);
+    roller.reserve(40).abandon();
+    expect(segmentsOf(rolled)).toEqual([0, next]);
+    await roller.close();
+    zero(segmentFile(rolled, next), 0);
+    const again = openAppender(rolled, BY_HAND);
+    expect(again.nextOffset).toBe(next);
+    appendFrames(again, 1);
+    await again.close();
+    expect(readAll(rolled)).toEqual(names(0, next + 1));
+  });
+
+  it('keeps the chain of checksums when recovery begins in it while it is empty', async () => {
+    const log = temporaryLogPath();
+    const appender = openAppender(log, BY_HAND);
+    const next = appendUntilRolled(log, appender);
+    const first = await copyAndClose(log, appender);
+    zero(segmentFile(first, next), FIRST_FRAME_AT);
+    // Twice: the first recovery checkpoints the empty segment, the second begins there.
+    const once = openAppender(first, BY_HAND);
+    const second = await copyAndClose(first, once);
+    const twice = openAppender(second, BY_HAND);
+    appendFrames(twice, 2);
+    await twice.close();
+    const frames = allFrames(second);
+    for (const [i, frame] of frames.entries()) {
+      expect(frame.previousCrc).toBe(frames[i - 1]?.crc ?? 0);
+    }
+    expect(frames.at(-1)?.base).toBe(next + 1);
+  });
+});
+
+describe('salvage', () => {
+  it('keeps records that were appended and not committed, in a frame that says so', async () => {
+    const log = temporaryLogPath();
+    dieWith(log, BY_HAND, ['append', 3], ['commit'], ['append', 4]);
+    const appender = openAppender(log, BY_HAND);
+    expect(appender.recovery).toMatchObject({
+      outcome: 'recovered',
+      salvagedRecords: 4,
+      tornTail: undefined,
+    });
+    await appender.close();
+    expect(readAll(log)).toEqual(names(0, 7));
+    const frames = framesIn(log, 0);
+    expect(frames.map(({ isSalvaged }) => isSalvaged)).toEqual([false, true]);
+    expect(frames.at(-1)?.epoch).toBe(appender.epoch);
+  });
+
+  it('does not happen in a copy of the log, whose inodes are others', async () => {
+    const log = temporaryLogPath();
+    dieWith(log, BY_HAND, ['append', 3], ['commit'], ['append', 4]);
+    const copy = copyOf(log);
+    const report = await recover(copy);
+    expect(report.salvagedRecords).toBe(0);
+    expect(report.tornTail?.position).toBe(endOfFrames(copy, 0));
+    expect(readAll(copy)).toEqual(names(0, 3));
+  });
+
+  it('does not happen after another boot', async () => {
+    const log = temporaryLogPath();
+    dieWith(log, BY_HAND, ['append', 3], ['commit'], ['append', 4]);
+    // The session sector: its checksum fails, as would another boot id.
+    flipBit(join(log, 'control'), 1536 + 4);
+    expect((await recover(log)).salvagedRecords).toBe(0);
+    expect(readAll(log)).toEqual(names(0, 3));
+  });
+
+  it('keeps a batch whole', async () => {
+    const log = temporaryLogPath();
+    dieWith(log, BY_HAND, ['append', 1], ['batch', 5]);
+    expect((await recover(log)).salvagedRecords).toBe(6);
+    expect(readAll(log)).toEqual(names(0, 6));
+  });
+
+  it('leaves out a batch whose append had not returned, and keeps the records before it', async () => {
+    const log = temporaryLogPath();
+    dieWith(log, BY_HAND, ['append', 2], ['batchAndDie', 5]);
+    const report = await recover(log);
+    expect(report.salvagedRecords).toBe(2);
+    expect(report.tornTail).toBeDefined();
+    expect(readAll(log)).toEqual(names(0, 2));
+  });
+
+  it('takes no bytes of an open or abandoned reservation for records', async () => {
+    for (const verb of ['reserve', 'reserveAndAbandon']) {
+      const log = temporaryLogPath();
+      dieWith(log, BY_HAND, ['append', 2], [verb, 400]);
+      expect((await recover(log)).salvagedRecords).toBe(2);
+      expect(readAll(log)).toEqual(names(0, 2));
+    }
+  });
+
+  it('takes no bytes of an abandoned reservation for records that follow it', async () => {
+    const log = temporaryLogPath();
+    dieWith(log, BY_HAND, ['reserveAndAbandon', 400], ['append', 2], ['commit'], ['append', 1]);
+    expect((await recover(log)).salvagedRecords).toBe(1);
+    expect(readAll(log)).toEqual(names(0, 3));
+  });
+
+  it('does not make a committed frame whose checksum fails look sound', async () => {
+    const log = temporaryLogPath();
+    dieWith(log, BY_HAND, ['append', 1], ['commit'], ['append', 2], ['commit']);
+    const hit = framesIn(log, 0)[1];
+    flipBit(segmentFile(log, 0), (hit?.position as number) + 64 + 8 + 3);
+    const report = await recover(log);
+    expect(report).toMatchObject({ salvagedRecords: 0, tornTail: { position: hit?.position } });
+    expect(readAll(log)).toEqual(names(0, 1));
+  });
+
+  it('fills the last bytes of a segment', async () => {
+    const log = temporaryLogPath();
+    const room = Math.floor((16 * 1024 - FIRST_FRAME_AT - 64) / 48);
+    dieWith(log, BY_HAND, ['append', room]);
+    expect((await recover(log)).salvagedRecords).toBe(room);
+    expect(readAll(log)).toEqual(names(0, room));
+  });
+});
+
+describe('recovery', () => {
+  it('finds nothing to do the second time', async () => {
+    const log = temporaryLogPath();
+    dieWith(log, BY_HAND, ['append', 3], ['commit'], ['append', 4]);
+    const once = await recover(log);
+    expect(once.outcome).toBe('recovered');
+    const after = contents(log);
+    const twice = await recover(log);
+    expect(twice).toMatchObject({ outcome: 'clean', walkedBytes: 0, salvagedRecords: 0 });
+    const { control: _, ...rest } = after;
+    expect(contents(log)).toMatchObject(rest);
+    expect(readAll(log)).toEqual(names(0, 7));
+  });
+
+  it('removes files under temporary names', async () => {
+    const log = temporaryLogPath();
+    await (await opened(log)).close();
+    writeFileSync(join(log, 'prepared-7.log.tmp'), 'x');
+    writeFileSync(join(log, 'control.tmp'), 'x');
+    await recover(log);
+    expect(readdirSync(log).filter((file) => file.endsWith('.tmp'))).toEqual([]);
+  });
+
+  it('removes segments that a dropBefore had given up and not deleted', async () => {
+    for (const isClean of [true, false]) {
+      const log = temporaryLogPath();
+      const appender = openAppender(log, BY_HAND);
+      const second = appendUntilRolled(log, appender);
+      const third = appendUntilRolled(log, appender);
+      await appender.flush();
+      const whole = copyOf(log);
+      expect(await appender.dropBefore(third)).toBe(third);
+      if (isClean) await appender.close();
+      const copy = copyOf(log);
+      await appender.close();
+      // Died between the durable note of the new start and the unlinks.
+      for (const base of [0, second]) {
+        writeFileSync(segmentFile(copy, base), readFileSync(segmentFile(whole, base)));
+        writeFileSync(indexFile(copy, base), readFileSync(indexFile(whole, base)));
+      }
+      const again = openAppender(copy, BY_HAND);
+      expect(segmentsOf(copy)).toEqual([third]);
+      const reader = openReader(copy);
+      expect([again.startOffset, reader.startOffset]).toEqual([third, third]);
+      reader.close();
+      await again.close();
+    }
+  });
+
+  it('rebuilds a missing index and one of nonsense', async () => {
+    const log = temporaryLogPath();
+    const appender = openAppender(log, BY_HAND);
+    const next = appendUntilRolled(log, appender);
+    const copy = await copyAndClose(log, appender);
+    rmSync(indexFile(copy, 0));
+    overwrite(indexFile(copy, next), 0, bytes('nonsense'));
+    const { rebuiltIndexes } = await recover(copy);
+    expect([...rebuiltIndexes].sort()).toEqual([indexFile(copy, 0), indexFile(copy, next)]);
+    expect(readAll(copy)).toEqual(names(0, next + 1));
+    expect((await recover(copy)).outcome).toBe('clean');
+  });
+
+  it('refuses frames of a newer format instead of truncating them', async () => {
+    const log = temporaryLogPath();
+    const appender = openAppender(log, BY_HAND);
+    appendFrames(appender, 3);
+    const copy = await copyAndClose(log, appender);
+    sealWithUnknownFlag(copy, 1);
+    const before = contents(copy);
+    expect(() => openAppender(copy, BY_HAND)).toThrow(UnsupportedVersionError);
+    expect(contents(copy)).toEqual(before);
+  });
+
+  it('refuses a segment of a newer format instead of setting it aside', async () => {
+    const log = temporaryLogPath();
+    const appender = openAppender(log, BY_HAND);
+    const next = appendUntilRolled(log, appender);
+    const copy = await copyAndClose(log, appender);
+    makeNewer(segmentFile(copy, next));
+    const before = contents(copy);
+    expect(() => openAppender(copy, BY_HAND)).toThrow(UnsupportedVersionError);
+    expect(contents(copy)).toEqual(before);
+  });
+});
+
+describe('the control page', () => {
+  it('is good for an opening as long as one checkpoint slot is', async () => {
+    for (const slot of CONTROL_SLOTS) {
+      const log = temporaryLogPath();
+      const appender = openAppender(log, BY_HAND);
+      appendFrames(appender, 3);
+      await appender.flush();
+      await appender.close();
+      flipBit(join(log, 'control'), slot + 20);
+      await recover(log);
+      expect(readAll(log)).toEqual(names(0, 3));
+    }
+  });
+
+  it('without any valid checkpoint is damage', async () => {
+    const log = temporaryLogPath();
+    await (await opened(log)).close();
+    for (const slot of CONTROL_SLOTS) flipBit(join(log, 'control'), slot + 20);
+    const before = contents(log);
+    expect(damageOf(() => openAppender(log, BY_HAND)).path).toBe(join(log, 'control'));
+    expect(damageOf(() => openReader(log)).path).toBe(join(log, 'control'));
+    expect(contents(log)).toEqual(before);
+  });
+
+  it('that is empty is damage, and no signal', async () => {
+    const log = temporaryLogPath();
+    await (await opened(log)).close();
+    truncateSync(join(log, 'control'), 0);
+    expect(damageOf(() => openReader(log)).path).toBe(join(log, 'control'));
+    const { status, stdout } = spawnSync(process.execPath, [fixture('open-log.mjs'), log], {
+      encoding: 'utf8',
+    });
+    expect({ status, code: stdout.trim() }).toEqual({ status: 0, code: 'CORRUPTION' });
+  });
+});
+
+describe('a cleanly closed log', () => {
+  it('opens without reading data, however many segments it has', async () => {
+    const log = temporaryLogPath();
+    const appender = openAppender(log, BY_HAND);
+    while (segmentsOf(log).length < 12) appendFrames(appender, 20);
+    const end = appender.nextOffset;
+    await appender.close();
+    for (let i = 0; i < 3; i++) {
+      const report = await recover(log);
+      expect(report).toEqual({
+        outcome: 'clean',
+        salvagedRecords: 0,
+        tornTail: undefined,
+        setAside: [],
+        rebuiltIndexes: [],
+        walkedBytes: 0,
+      });
+    }
+    expect(readAll(log)).toEqual(names(0, end));
+  });
+
+  it('opens without reading data when it is empty, or ends with an empty segment', async () => {
+    const log = temporaryLogPath();
+    await (await opened(log)).close();
+    expect((await recover(log)).outcome).toBe('clean');
+    const appender = openAppender(log, BY_HAND);
+    const next = appendUntilRolled(log, appender) - 1;
+    await appender.close();
+    const rolled = temporaryLogPath();
+    const roller = openAppender(rolled, BY_HAND);
+    appendFrames(roller, next + 1);
+    roller.reserve(40).abandon();
+    expect(segmentsOf(rolled)).toHaveLength(2);
+    await roller.close();
+    expect((await recover(rolled)).outcome).toBe('clean');
+    expect(readAll(rolled)).toEqual(names(0, next + 1));
+  });
+
+  it('whose last segment is missing is damage', async () => {
+    const log = temporaryLogPath();
+    const appender = openAppender(log, BY_HAND);
+    const next = appendUntilRolled(log, appender);
+    appendFrames(appender, 2);
+    await appender.close();
+    rmSync(segmentFile(log, next));
+    const before = contents(log);
+    const lost = { from: next, to: next + 3 };
+    expect(damageOf(() => openAppender(log, BY_HAND)).lost).toEqual(lost);
+    expect(contents(log)).toEqual(before);
+    expect(damageOf(() => readAll(log)).lost).toEqual(lost);
+  });
+
+  it('whose only segment is missing is damage', async () => {
+    const log = temporaryLogPath();
+    const appender = openAppender(log, BY_HAND);
+    appendFrames(appender, 2);
+    await appender.close();
+    rmSync(segmentFile(log, 0));
+    expect(damageOf(() => openAppender(log, BY_HAND)).lost).toEqual({ from: 0, to: 2 });
+  });
+
+  it('whose first or middle segment is missing is damage', async () => {
+    for (const which of [0, 1]) {
+      const log = temporaryLogPath();
+      const appender = openAppender(log, BY_HAND);
+      appendUntilRolled(log, appender);
+      appendUntilRolled(log, appender);
+      await appender.close();
+      rmSync(segmentFile(log, segmentsOf(log)[which] as number));
+      const before = contents(log);
+      damageOf(() => openAppender(log, BY_HAND));
+      damageOf(() => openReader(log));
+      expect(contents(log)).toEqual(before);
+    }
+  });
+
+  it('whose last segment has become shorter is damage', async () => {
+    for (const size of [0, 4096, FIRST_FRAME_AT + 200, 16 * 1024 - 8]) {
+      const log = temporaryLogPath();
+      const appender = openAppender(log, BY_HAND);
+      const next = appendUntilRolled(log, appender);
+      appendFrames(appender, 4);
+      await appender.close();
+      truncateSync(segmentFile(log, next), size);
+      const before = contents(log);
+      expect(damageOf(() => openAppender(log, BY_HAND)).path).toBe(segmentFile(log, next));
+      damageOf(() => openReader(log));
+      expect(contents(log)).toEqual(before);
+    }
+  });
+
+  it('whose index has lost its end is walked, and gets a whole one', async () => {
+    const log = temporaryLogPath();
+    const appender = openAppender(log, { ...BY_HAND, indexCapacity: 1500 });
+    appendFrames(appender, 3, 4);
+    await appender.close();
+    truncateSync(indexFile(log, 0), 4096 + 100);
+    const again = openAppender(log, BY_HAND);
+    expect(again.recovery.rebuiltIndexes).toEqual([indexFile(log, 0)]);
+    const reader = openReader(log);
+    expect(reader.committedOffset).toBe(12);
+    reader.close();
+    await again.close();
+    expect(readAll(log)).toEqual(names(0, 12));
+  });
+
+  it('whose last frame is not as the checkpoint says is damage', async () => {
+    const log = temporaryLogPath();
+    const appender = openAppender(log, BY_HAND);
+    appendFrames(appender, 4);
+    await appender.close();
+    const last = framesIn(log, 0).at(-1)?.position as number;
+    flipBit(segmentFile(log, 0), last + 8);
+    const before = contents(log);
+    expect(damageOf(() => openAppender(log, BY_HAND))).toMatchObject({
+      path: segmentFile(log, 0),
+      position: last,
+      lost: { from: 3, to: 4 },
+    });
+    expect(contents(log)).toEqual(before);
+  });
+});
+
+async function opened(log: string): Promise<Appender> {
+  const appender = openAppender(log, BY_HAND);
+  appendFrames(appender, 2);
+  await appender.flush();
+  return appender;
+}
+
+function endOfFrames(log: string, segment: number): number {
+  const last = framesIn(log, segment).at(-1);
+  return last === undefined ? FIRST_FRAME_AT : last.position + last.length;
+}
+
+/** Gives a frame a flag that this version does not know, with a checksum that fits. */
+function sealWithUnknownFlag(log: string, which: number): void {
+  const path = segmentFile(log, 0);
+  const file = readFileSync(path);
+  const { position, length } = framesIn(log, 0)[which] as { position: number; length: number };
+  file.writeUInt32LE(file.readUInt32LE(position + 52) | (1 << 30), position + 52);
+  const seed = crc32c(Buffer.concat([file.subarray(16, 32), file.subarray(32, 40)]));
+  file.writeUInt32LE(crc32c(file.subarray(position + 8, position + length), seed), position + 4);
+  overwrite(path, position, file.subarray(position, position + length));
+}
+
+/** Raises the version in a segment's header, with a checksum that fits. */
+function makeNewer(path: string): void {
+  const page = readFileSync(path).subarray(0, 4096);
+  page.writeUInt32LE(2, 8);
+  page.writeUInt32LE(0, 12);
+  page.writeUInt32LE(crc32c(page), 12);
+  overwrite(path, 0, page);
+}
