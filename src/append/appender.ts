@@ -387,12 +387,12 @@ export class Appender {
 
   /** Closes the frame, and the segment if need be, until `size` bytes of records fit. */
   #makeRoom(size: number, records: number): void {
-    this.#commit();
     const frame = this.#frame;
-    if (!frame.fits(size, records)) {
-      this.#checkFitsNew(size, records);
-      this.#roll();
-    }
+    const fits = frame.fitsNext(size, records);
+    // Before the commit: what is refused must not make earlier records visible.
+    if (!fits) this.#checkFitsNew(size, records);
+    this.#commit();
+    if (!fits) this.#roll();
     const end = frame.framePosition + FRAME_HEADER_BYTES + size;
     this.#limit = Math.max(this.#limit, end);
   }
