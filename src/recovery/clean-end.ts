@@ -3,7 +3,7 @@
  * if anything differs, the log is walked as after a crash.
  */
 import { closeSync, openSync } from 'node:fs';
-import { LogError } from '../errors.js';
+import { LogError, storage } from '../errors.js';
 import type { Checkpoint } from '../format/control-page.js';
 import {
   FRAME_HEADER_BYTES,
@@ -96,7 +96,7 @@ function doesLastFrameAgree(
 }
 
 function readWords(path: string, words: Int32Array, position: number): void {
-  const fd = openSync(path, 'r');
+  const fd = storage('open', path, () => openSync(path, 'r'));
   try {
     readFully(fd, new Uint8Array(words.buffer), 0, words.byteLength, position, path);
   } finally {
