@@ -3,9 +3,9 @@
  * doorbell and the session epoch are the only words of it that change under a reader's eyes, and only
  * `Atomics` touches them.
  */
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { LogError, storage } from '../errors.js';
+import { CorruptionError, LogError, storage } from '../errors.js';
 import {
   DOORBELL,
   SESSION_EPOCH,
@@ -71,6 +71,7 @@ export class ControlFile {
     }
     const fd = storage('open', path, () => openSync(path, 'r+'));
     try {
+      checkSize(fd, path);
       return new ControlFile(path, Mapping.ofDescriptor(fd, PAGE_BYTES, true, path), fd);
     } catch (error) {
       closeQuietly(fd);
@@ -127,6 +128,13 @@ export class ControlFile {
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#mapping.release();
   }
+}
+
+/** Pages that a shorter file lacks would be a signal. */
+function checkSize(fd: number, path: string): void {
+  const { size } = fstatSync(fd);
+  if (size >= PAGE_BYTES) return;
+  throw new CorruptionError(path, size, `${PAGE_BYTES} bytes`, `a file of ${size} bytes`);
 }
 
 function checkPresent(directory: string, path: string): void {
