@@ -274,13 +274,15 @@ export class Appender {
    * Deletes the segments that hold only records below `offset`, oldest first, after the new start is
    * durable. Readers that hold views of them keep them. Returns the new start of the log: the base of
    * the segment that holds `offset`.
-   * @throws {RangeError} not an offset
-   * @throws {LogError} `CLOSED`, `RESERVED`, `POISONED`
+   * @throws {RangeError} as a rejection: not an offset
+   * @throws {LogError} as a rejection: `CLOSED` (also by a `close` meanwhile), `RESERVED`, `POISONED`
    */
   async dropBefore(offset: number): Promise<number> {
     checkOffset('offset', offset);
     await this.flush();
+    this.#checkNotClosed('drop segments');
     await this.#finishSealed();
+    this.#checkNotClosed('drop segments');
     const { directory } = this.#log;
     const bases = listSegments(directory);
     const keep = bases.filter((base) => base <= offset && base <= this.#segment.base).at(-1) ?? 0;
@@ -299,9 +301,10 @@ export class Appender {
   /**
    * Resolves when the next segment is prepared and the rest of the active one is in memory, so that a
    * burst meets no page fault and no disk. Appending works without.
+   * @throws {LogError} as a rejection: `CLOSED` (also by a `close` meanwhile), `POISONED`
    */
   async prepare(): Promise<void> {
-    if (this.#state === CLOSED || this.#state === POISONED) this.#refuse('prepare');
+    this.#checkNotClosed('prepare');
     const thread = this.#thread;
     const { mapping, indexMapping } = this.#segment;
     if (thread === undefined) {
@@ -319,6 +322,7 @@ export class Appender {
     await new Promise<void>((resolve) => {
       this.#preparing.push(() => {}, resolve);
     });
+    this.#checkNotClosed('prepare');
   }
 
   /**
@@ -383,12 +387,12 @@ export class Appender {
 
   /** Closes the frame, and the segment if need be, until `size` bytes of records fit. */
   #makeRoom(size: number, records: number): void {
-    this.#commit();
     const frame = this.#frame;
-    if (!frame.fits(size, records)) {
-      this.#checkFitsNew(size, records);
-      this.#roll();
-    }
+    const fits = frame.fitsNext(size, records);
+    // Before the commit: what is refused must not make earlier records visible.
+    if (!fits) this.#checkFitsNew(size, records);
+    this.#commit();
+    if (!fits) this.#roll();
     const end = frame.framePosition + FRAME_HEADER_BYTES + size;
     this.#limit = Math.max(this.#limit, end);
   }
@@ -641,12 +645,17 @@ export class Appender {
     for (const resolve of this.#whenThreadFlushed.splice(0)) resolve();
   }
 
+  /** The thread will not answer any more; those who wait look at the state again. */
+  #resolveAllWaits(): void {
+    for (const resolve of this.#preparing.splice(0)) resolve();
+    this.#resolveThreadFlushed();
+  }
+
   /** Everything goes on in this thread. */
   #onThreadDeath(): void {
     this.#thread = undefined;
     this.#supply.forgetRequests();
-    for (const resolve of this.#preparing.splice(0)) resolve();
-    this.#resolveThreadFlushed();
+    this.#resolveAllWaits();
     if (this.#state === CLOSED) return;
     this.#startFlushTimer();
     this.#runFlush();
@@ -663,6 +672,7 @@ export class Appender {
     const thread = this.#thread;
     await thread?.stop();
     this.#thread = undefined;
+    this.#resolveAllWaits();
     try {
       if (failure !== undefined) throw failure.error;
       this.#finish();
@@ -709,6 +719,11 @@ export class Appender {
     this.#control.close();
     deleteTemporaries(this.#log.directory);
     this.#log.lock.release();
+  }
+
+  /** For those who have waited: the control page of a closed log is not even mapped. */
+  #checkNotClosed(action: string): void {
+    if (this.#state === CLOSED || this.#state === POISONED) this.#refuse(action);
   }
 
   #refuse(action: string): never {

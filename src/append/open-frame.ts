@@ -86,6 +86,11 @@ export class OpenFrame {
     return this.#position + size <= this.#segmentEnd && this.#entry + records <= this.#entryEnd;
   }
 
+  /** The same, were the open frame sealed before. */
+  fitsNext(size: number, records: number): boolean {
+    return this.fits(this.#count === 0 ? size : size + FRAME_HEADER_BYTES, records);
+  }
+
   /** Adds a record. There is room for it. */
   append(payload: Uint8Array, length: number): void {
     const position = this.#position;

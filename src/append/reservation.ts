@@ -110,7 +110,7 @@ export class Reservation {
 
   #check(at: number, size: number): void {
     if (!this.#isOpen) throw new TypeError('Cannot use the reservation: it is not open');
-    if (!(at >= 0 && at + size <= this.#length)) {
+    if (!(at >= 0 && size >= 0 && at + size <= this.#length)) {
       throw new RangeError(
         `Cannot access ${size} bytes at ${at}: the reservation has ${this.#length} bytes`,
       );

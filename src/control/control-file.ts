@@ -71,10 +71,7 @@ export class ControlFile {
     }
     const fd = storage('open', path, () => openSync(path, 'r+'));
     try {
-      const { size } = fstatSync(fd);
-      if (size < PAGE_BYTES) {
-        throw new CorruptionError(path, size, `${PAGE_BYTES} bytes`, `a file of ${size} bytes`);
-      }
+      checkSize(fd, path);
       return new ControlFile(path, Mapping.ofDescriptor(fd, PAGE_BYTES, true, path), fd);
     } catch (error) {
       closeQuietly(fd);
@@ -131,6 +128,13 @@ export class ControlFile {
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#mapping.release();
   }
+}
+
+/** Pages that a shorter file lacks would be a signal. */
+function checkSize(fd: number, path: string): void {
+  const { size } = fstatSync(fd);
+  if (size >= PAGE_BYTES) return;
+  throw new CorruptionError(path, size, `${PAGE_BYTES} bytes`, `a file of ${size} bytes`);
 }
 
 function checkPresent(directory: string, path: string): void {

@@ -13,7 +13,7 @@ import {
   frameTimeWord,
   isGap,
 } from '../format/frame.js';
-import { readU64AsBigInt } from '../format/integers.js';
+import { checkOffset, readU64AsBigInt } from '../format/integers.js';
 import { RECORD_HEADER_BYTES, RECORD_LENGTH_MASK } from '../format/record.js';
 import { FIRST_FRAME_AT } from '../format/segment-header.js';
 import type { ReadableSegment } from './readable-segment.js';
@@ -102,10 +102,15 @@ export class Cursor implements RecordView {
     return true;
   }
 
-  /** Moves to the record before this one. `false`: there is none, and the cursor stays where it is. */
+  /**
+   * Moves to the record before this one; from past the bound or the cursor's end, to the last one below
+   * both. `false`: there is none, and the cursor stays where it is.
+   */
   previous(): boolean {
     if (this.#source.isClosed) this.#refuse();
     let offset = (this.#position > 0 ? this.#offset : this.#nextOffset) - 1;
+    if (offset >= this.#end) offset = this.#end - 1;
+    if (!this.#isKnown(offset) && !this.#isBelowBound(offset)) offset = this.#source.bound() - 1;
     for (;;) {
       if (!this.#isKnown(offset) && !this.#isAboveStart(offset)) return false;
       const skipTo = this.#standOn(offset);
@@ -116,6 +121,7 @@ export class Cursor implements RecordView {
 
   /**
    * Moves to the record at `offset`. `false`: it is at or past the bound, and the cursor stays.
+   * @throws {RangeError} not an offset
    * @throws {OffsetOutOfRangeError} below the start of the log
    * @throws {RecordLostError} a repair has found the record lost
    * @throws {CorruptionError}
@@ -124,6 +130,7 @@ export class Cursor implements RecordView {
    */
   moveTo(offset: number): boolean {
     if (this.#source.isClosed) this.#refuse();
+    checkOffset('offset', offset);
     if (offset >= this.#end) return false;
     if (!this.#isKnown(offset) && !this.#isBelowBound(offset)) return false;
     const lost = this.#standOn(offset);
@@ -131,8 +138,13 @@ export class Cursor implements RecordView {
     return true;
   }
 
-  /** Stands before the record at `offset`, which need not exist yet: `next` goes to it. */
+  /**
+   * Stands before the record at `offset`, which need not exist yet: `next` goes to it.
+   * @throws {RangeError} not an offset
+   * @throws {LogError} `CLOSED`
+   */
   seek(offset: number): void {
+    checkOffset('offset', offset);
     if (this.#source.isClosed || this.#isClosed) this.#refuse();
     this.#nextOffset = offset;
     this.#isSeeking = true;

@@ -71,6 +71,7 @@ export class ReadableSegment {
   #index: Int32Array;
   /** The mutable words: the mapped header page, or found bounds of the same layout. */
   #bounds: Int32Array;
+  #hasFoundBounds = false;
   #rebuild: FrameScan | undefined;
   /** A bit per record: its frame has been verified, and its index entry with it. */
   readonly #verified: Int32Array;
@@ -281,25 +282,29 @@ export class ReadableSegment {
       this.#indexMapping = mapping;
       this.#index = new Int32Array(mapping.buffer);
       this.#bounds = found === undefined ? this.#index : boundsPage(found);
+      this.#hasFoundBounds = found !== undefined;
     } catch (error) {
       if (!(error instanceof LogError) || found === undefined) throw error;
       this.#bounds = boundsPage(found);
+      this.#hasFoundBounds = true;
       this.#rebuildIndex(error.message);
     }
   }
 
   /**
-   * The mutable words have become true: an appender has taken the log over. What is sealed and flushed
-   * has its last bounds, and keeps them: they may have been found because its words are wrong.
+   * An appender has taken the log over, and the mutable words are true. The end of a sealed segment is
+   * known already and stays, whatever its index file says; recovery has made all of it durable.
    */
   useMappedBounds(): void {
-    if (this.isSealed() && this.flushedPosition() === this.committedPosition()) return;
-    // Should opening fail, the old words must still be mapped.
-    const old = this.#indexMapping;
+    if (this.isSealed()) {
+      if (this.#hasFoundBounds) this.#bounds[FLUSHED_POSITION] = this.committedPosition() / 8;
+      return;
+    }
+    const before = this.#indexMapping;
     this.#openIndex(undefined);
-    old?.release();
     this.#rebuild = undefined;
     this.#indexResident.fill(0);
+    before?.release();
   }
 
   /** Builds the index anew, in memory, from the frames that are sound. */

@@ -116,7 +116,6 @@ export class Reader {
    * @throws {LogError} `CLOSED`
    */
   get(offset: number): RecordView {
-    checkOffset('offset', offset);
     const flyweight = this.#flyweight;
     if (!flyweight.moveTo(offset)) {
       throw new OffsetOutOfRangeError(offset, this.#segments.startOffset, this.#source.bound());

@@ -125,6 +125,7 @@ export class SegmentSet {
     if (this.#survey !== undefined) return this.#survey.durableOffset;
     for (let at = this.#bases.length - 1; at >= 0; at--) {
       const segment = this.#segment(at);
+      if (segment === undefined) break;
       const count = segment.flushedCount();
       if (count > 0) return segment.base + count;
     }
@@ -133,7 +134,10 @@ export class SegmentSet {
 
   describe(): SegmentInfo[] {
     this.refresh();
-    return this.#bases.map((_base, at) => describeSegment(this.#segment(at)));
+    this.relistStart();
+    const bases = [...this.#bases];
+    const segments = bases.map((base) => this.beginningAt(base));
+    return segments.filter((segment) => segment !== undefined).map(describeSegment);
   }
 
   close(): void {
@@ -171,14 +175,28 @@ export class SegmentSet {
     return before.at(-1) !== this.#bases.at(-1) || before[0] !== this.#bases[0];
   }
 
-  #segment(at: number): ReadableSegment {
+  /** `undefined` if the segment has been dropped since the directory was listed. */
+  #segment(at: number): ReadableSegment | undefined {
     const base = this.#bases[at] as number;
     const open = this.#open.get(base);
     if (open !== undefined) return open;
-    const segment = this.#openSegment(at, base);
+    let segment: ReadableSegment;
+    try {
+      segment = this.#openSegment(at, base);
+    } catch (error) {
+      if (isMissing(error) && this.#isDropped(base)) return undefined;
+      throw error;
+    }
     this.#open.set(base, segment);
     if (this.#open.size > MAX_OPEN_SEGMENTS) this.#evict();
     return segment;
+  }
+
+  /** Whether a segment that is not there lies below the start now. One missing elsewhere is damage. */
+  #isDropped(base: number): boolean {
+    if (this.#hasTakenOver()) this.refresh();
+    else if (this.#survey === undefined) this.#relist();
+    return base < this.startOffset;
   }
 
   #evict(): void {
