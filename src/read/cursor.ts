@@ -1,8 +1,8 @@
 import {
-  CorruptionError,
   LogClosedError,
   OffsetOutOfRangeError,
   RecordLostError,
+  type OffsetRange,
 } from '../errors.js';
 import {
   FRAME_HEADER_BYTES,
@@ -14,7 +14,7 @@ import {
   isGap,
 } from '../format/frame.js';
 import { checkOffset, readU64AsBigInt } from '../format/integers.js';
-import { RECORD_HEADER_BYTES, RECORD_LENGTH_MASK } from '../format/record.js';
+import { RECORD_HEADER_BYTES, RECORD_LENGTH_MASK, recordBytes } from '../format/record.js';
 import { FIRST_FRAME_AT } from '../format/segment-header.js';
 import type { ReadableSegment } from './readable-segment.js';
 import type { RecordView } from './record-view.js';
@@ -35,8 +35,10 @@ export interface CursorSource {
 
 const EMPTY_WORDS = new Int32Array(0);
 const EMPTY_VIEW = new DataView(new ArrayBuffer(0));
-/** `#frameEnd` when the frame of the current record has not been asked for. */
+/** `#frameEnd` when only the current record has been looked up, and nothing of what follows it. */
 const UNKNOWN = -1;
+/** `#frameEnd` when `#nextOffset` has not been looked up. */
+const SEEKING = -2;
 
 /**
  * A mutable flyweight over the records: it stands on one of them at a time, or before the first, and
@@ -53,8 +55,8 @@ export class Cursor implements RecordView {
   #words: Int32Array = EMPTY_WORDS;
   #view: DataView = EMPTY_VIEW;
   /**
-   * Records of the segment that are known to be below the bound: below it, nothing has to be asked. It
-   * only grows, so an old value is a safe one.
+   * Records of the segment that are known to be below the bound, and below `#end`: of them nothing has
+   * to be asked. The bound only grows, so an old value is a safe one.
    */
   #knownCount = 0;
   /** Base offset of the segment. */
@@ -63,14 +65,15 @@ export class Cursor implements RecordView {
   #offset = -1;
   #position = 0;
   #length = 0;
+  /**
+   * End of the frame that `next` goes on in, or where it begins if that is `#next`; or `UNKNOWN` or
+   * `SEEKING`, which are below any `#next`.
+   */
+  #frameEnd = SEEKING;
   /** Position of the record that `next` goes to, or of its frame if that begins there. */
   #next = 0;
   /** Offset of that record. */
   #nextOffset = 0;
-  /** End of the frame that `#next` lies in; `UNKNOWN`, or `#next` itself, at a frame's boundary. */
-  #frameEnd = 0;
-  /** `#nextOffset` has not been looked up yet. */
-  #isSeeking = true;
   #isClosed = false;
 
   /** @internal Use `Reader.cursor`. */
@@ -93,11 +96,9 @@ export class Cursor implements RecordView {
     if (this.#next >= this.#frameEnd && !this.#enterNext()) return false;
     const position = this.#next;
     const length = (this.#words[position >> 2] as number) & RECORD_LENGTH_MASK;
-    const next = position + RECORD_HEADER_BYTES + ((length + 7) & ~7);
-    if (next > this.#frameEnd) throw this.#overrun(position);
     this.#position = position;
     this.#length = length;
-    this.#next = next;
+    this.#next = position + RECORD_HEADER_BYTES + ((length + 7) & ~7);
     this.#offset = this.#nextOffset++;
     return true;
   }
@@ -130,12 +131,12 @@ export class Cursor implements RecordView {
    */
   moveTo(offset: number): boolean {
     if (this.#source.isClosed) this.#refuse();
-    checkOffset('offset', offset);
-    if (offset >= this.#end) return false;
-    if (!this.#isKnown(offset) && !this.#isBelowBound(offset)) return false;
-    const lost = this.#standOn(offset);
-    if (lost !== undefined) throw new RecordLostError(offset, lost);
-    return true;
+    const slot = offset - this.#base;
+    if (slot >>> 0 === slot && slot < this.#knownCount) {
+      const position = (this.#segment as ReadableSegment).locate(slot);
+      if (position > 0) return this.#stand(offset, position);
+    }
+    return this.#moveFar(offset);
   }
 
   /**
@@ -147,10 +148,8 @@ export class Cursor implements RecordView {
     checkOffset('offset', offset);
     if (this.#source.isClosed || this.#isClosed) this.#refuse();
     this.#nextOffset = offset;
-    this.#isSeeking = true;
-    this.#next = this.#frameEnd = 0;
-    this.#position = 0;
-    this.#length = 0;
+    this.#frameEnd = SEEKING;
+    this.#position = this.#length = this.#next = 0;
   }
 
   /** Iterates from here, yielding this very object again and again. */
@@ -242,8 +241,10 @@ export class Cursor implements RecordView {
   /** Finds the frame that `#next` lies in, going on to the next segment if need be. */
   #enterNext(): boolean {
     if (this.#isClosed) this.#refuse();
-    if (this.#isSeeking) return this.#enterTarget();
+    if (this.#frameEnd === SEEKING) return this.#enterTarget();
     if (this.#frameEnd === UNKNOWN) {
+      this.#next = this.#position + recordBytes(this.#length);
+      this.#nextOffset = this.#offset + 1;
       this.#setFrame(this.#frame(), this.#words);
       if (this.#next < this.#frameEnd) return true;
     }
@@ -280,7 +281,6 @@ export class Cursor implements RecordView {
     if (!this.#isBelowBound(offset)) return this.#atEnd();
     const segment = this.#show(offset);
     const located = segment.locate(offset - segment.base);
-    this.#isSeeking = false;
     if (located < 0) {
       // Lost: begin behind the gap, by way of its frame.
       const gap = -located;
@@ -317,25 +317,34 @@ export class Cursor implements RecordView {
     return true;
   }
 
+  /** `moveTo`, outside of what is known of the current segment. */
+  #moveFar(offset: number): boolean {
+    checkOffset('offset', offset);
+    if (offset >= this.#end) return false;
+    if (!this.#isKnown(offset) && !this.#isBelowBound(offset)) return false;
+    const lost = this.#standOn(offset);
+    if (lost !== undefined) throw new RecordLostError(offset, lost);
+    return true;
+  }
+
   /** Moves onto a record below the bound; returns the lost range instead if it was lost. */
-  #standOn(offset: number): { from: number; to: number } | undefined {
+  #standOn(offset: number): OffsetRange | undefined {
     const segment = this.#show(offset);
     const position = segment.locate(offset - segment.base);
     if (position < 0) {
       const from = frameBase(this.#words, -position);
       return { from, to: from + frameCount(this.#words, -position) };
     }
-    const length = (this.#words[position >> 2] as number) & RECORD_LENGTH_MASK;
-    const next = position + RECORD_HEADER_BYTES + ((length + 7) & ~7);
-    if (next > segment.header.sizeBytes) throw this.#overrun(position);
-    this.#isSeeking = false;
-    this.#offset = offset;
-    this.#nextOffset = offset + 1;
-    this.#position = position;
-    this.#length = length;
-    this.#next = next;
-    this.#frameEnd = UNKNOWN;
+    this.#stand(offset, position);
     return undefined;
+  }
+
+  #stand(offset: number, position: number): true {
+    this.#offset = offset;
+    this.#position = position;
+    this.#length = (this.#words[position >> 2] as number) & RECORD_LENGTH_MASK;
+    this.#frameEnd = UNKNOWN;
+    return true;
   }
 
   /** Makes the segment that holds `offset`, which is below the bound, the current one. */
@@ -358,9 +367,9 @@ export class Cursor implements RecordView {
       this.#words = segment.words;
       this.#view = segment.view;
     }
-    this.#knownCount = this.#source.followsFlushed
-      ? segment.flushedCount()
-      : segment.committedCount();
+    const { followsFlushed } = this.#source;
+    const count = followsFlushed ? segment.flushedCount() : segment.committedCount();
+    this.#knownCount = Math.min(count, this.#end - segment.base);
     return segment;
   }
 
@@ -412,11 +421,6 @@ export class Cursor implements RecordView {
       );
     }
     return this.#position + RECORD_HEADER_BYTES + at;
-  }
-
-  #overrun(position: number): CorruptionError {
-    const { path } = this.#segment as ReadableSegment;
-    return new CorruptionError(path, position, 'a record inside its frame', 'one that overruns it');
   }
 
   #refuse(): never {
