@@ -69,7 +69,7 @@ function gets(count) {
     x = (Math.imul(x, 1103515245) + 12345) >>> 0;
     sum += reader.get(Math.floor((x / 4294967296) * count)).getFloat64(8);
   }
-  return sum;
+  return sum | 0;
 }
 
 function loads(count) {
@@ -80,5 +80,5 @@ function loads(count) {
     const at = entries[1024 + Math.floor((x / 4294967296) * count)] * 8;
     sum += (words[at >> 2] & 0x7fffffff) + view.getFloat64(at + 16, true);
   }
-  return sum;
+  return sum | 0;
 }

@@ -57,14 +57,14 @@ function forwards(cursor) {
   let sum = 0;
   while (cursor.next()) sum += cursor.getFloat64(8);
   cursor.close();
-  return sum;
+  return sum | 0;
 }
 
 function backwards(cursor) {
   let sum = 0;
   while (cursor.previous()) sum += cursor.getFloat64(8);
   cursor.close();
-  return sum;
+  return sum | 0;
 }
 
 function bareScan(file) {
@@ -84,7 +84,7 @@ function bareScan(file) {
       sum += floats[(at + 16) >> 3];
       at += 8 + (((words[at >> 2] & 0x7fffffff) + 7) & ~7);
     }
-    return sum;
+    return sum | 0;
   });
   mapping.release();
   return taken;

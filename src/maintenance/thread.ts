@@ -21,8 +21,10 @@ import { Flusher } from './flusher.js';
 import { packFailure, type Reply, type Request, type ThreadData } from './messages.js';
 import { FLUSHES, REPLIES, WAKE } from './shared-state.js';
 
-/** Populating and syncing goes in steps, so that a flush never waits for a whole segment. */
-const POPULATE_STEP_BYTES = 16 * 1024 * 1024;
+/** New pages are touched by so many bytes at a time: a millisecond or so. */
+const TOUCH_STEP_BYTES = 1024 * 1024;
+/** And synced by so many, so that a flush never waits for a whole segment. */
+const SYNC_STEP_BYTES = 16 * TOUCH_STEP_BYTES;
 /** The flushed bound becomes durable itself within this time. */
 const CHECKPOINT_INTERVAL_MS = 1000;
 const FOREVER_MS = 1e9;
@@ -180,11 +182,19 @@ class MaintenanceThread {
     this.#reply({ kind: 'populated' });
   }
 
-  /** Touches pages in steps, letting flushes and the stop request through in between. */
+  /**
+   * Touches pages in small steps, between which the clock ticks, and syncs in larger ones, during which
+   * it does not; flushes and the stop request get through in between.
+   */
   #populateRange(address: bigint, from: number, to: number, sync: () => void): void {
-    for (let at = from; at < to && !this.#stopping; at += POPULATE_STEP_BYTES) {
-      const length = Math.min(POPULATE_STEP_BYTES, to - at);
-      madvise(address + BigInt(at), length, 'populate-write', this.#data.directory);
+    for (let at = from; at < to && !this.#stopping;) {
+      const end = Math.min(at + SYNC_STEP_BYTES, to);
+      for (; at < end; at += TOUCH_STEP_BYTES) {
+        const length = Math.min(TOUCH_STEP_BYTES, end - at);
+        madvise(address + BigInt(at), length, 'populate-write', this.#data.directory);
+        this.#clock.tick();
+      }
+      this.#clock.pause();
       sync();
       this.#receive();
       this.#doDueWork();

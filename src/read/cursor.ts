@@ -415,12 +415,16 @@ export class Cursor implements RecordView {
 
   /** Position of `size` bytes at `at` of the payload. */
   #at(at: number, size: number): number {
-    if (!(at >= 0 && at + size <= this.#length)) {
-      throw new RangeError(
-        `Cannot read ${size} bytes at ${at}: the record has ${this.#length} bytes`,
-      );
-    }
+    if (!(at >= 0 && at + size <= this.#length)) this.#refuseOutside(at, size);
     return this.#position + RECORD_HEADER_BYTES + at;
+  }
+
+  // Apart from their callers, which are small enough to be inlined without them.
+
+  #refuseOutside(at: number, size: number): never {
+    throw new RangeError(
+      `Cannot read ${size} bytes at ${at}: the record has ${this.#length} bytes`,
+    );
   }
 
   #refuse(): never {
