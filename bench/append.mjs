@@ -54,8 +54,8 @@ async function appendBurst(size, records) {
     commit: { bytes: 64 * 1024 },
     flush: 'none',
   });
-  await appender.prepare();
   settle();
+  await appender.prepare();
   const payload = Buffer.alloc(size, 0x5a);
   const taken = seconds(() => {
     for (let i = 0; i < records; i++) appender.append(payload);
@@ -70,8 +70,8 @@ async function appendBurst(size, records) {
 function withMapping(bytes, use) {
   const sizeBytes = Math.ceil(bytes / 4096) * 4096 + 4096;
   const prepared = prepareSegment(place, 'bare', { sizeBytes, indexCapacity: 1 });
-  madvise(prepared.address, sizeBytes, 'populate-write', 'bare');
   settle();
+  madvise(prepared.address, sizeBytes, 'populate-write', 'bare');
   const view = new Uint8Array(viewMemory(prepared.address, sizeBytes));
   const taken = seconds(() => use(view));
   discardPrepared(prepared);

@@ -23,8 +23,8 @@ for (let round = 0; round < 3; round++) {
     commit: 'each',
     flush: 'none',
   });
-  await appender.prepare();
   settle();
+  await appender.prepare();
   const taken = seconds(() => {
     for (let i = 0; i < RECORDS; i++) appender.append(payload);
   });

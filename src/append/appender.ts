@@ -102,12 +102,14 @@ export class Appender {
   #bell: number;
   /** Records end here at the latest; the frame or the segment is full otherwise. */
   #limit = 0;
-  /** From this position on, an append commits. */
-  #commitAt = 0;
+  /** From this position on an append has more to do: the frame is full, or this is its first record. */
+  #attendAt = 0;
   /** From this position on, the next segment is worth preparing. */
   #prepareAt = 0;
   #maxRecord: number;
   #frameOpenedTick = 0;
+  /** Tick at which the delay was last looked at. */
+  #seenTick = 0;
   #commitTimer: NodeJS.Timeout | undefined;
   #flushTimer: NodeJS.Timeout | undefined;
   #isFlushScheduled = false;
@@ -190,8 +192,8 @@ export class Appender {
     const length = payload.length;
     if (length === 0) checkAttached(payload);
     if (this.#state !== READY) this.#refuse('append');
-    const frame = this.#frame;
     if (length > this.#maxRecord) throw tooLarge('a record', length, this.#maxRecord);
+    const frame = this.#frame;
     const size = recordBytes(length);
     if (frame.position + size > this.#limit || frame.isIndexFull) this.#makeRoom(size, 1);
     frame.append(payload, length);
@@ -344,9 +346,28 @@ export class Appender {
   #afterAppend(records: number): number {
     const offset = this.#nextOffset;
     this.#nextOffset = offset + records;
-    if (this.#frame.position >= this.#commitAt) this.#commit();
-    else if (this.#settings.commitDelayMs !== 0) this.#watchDelay(records);
+    if (this.#frame.position >= this.#attendAt) this.#attend();
+    else if (this.#clock.hasMoved(this.#seenTick)) this.#watchDelay();
     return offset;
+  }
+
+  /** Commits a frame that is full; of one that has just got its first record, begins the delay. */
+  #attend(): void {
+    const commitAt = this.#frame.framePosition + this.#settings.commitBytes;
+    if (this.#frame.position >= commitAt) return this.#commit();
+    this.#attendAt = commitAt;
+    const delay = this.#settings.commitDelayMs;
+    if (delay === 0) return undefined;
+    this.#frameOpenedTick = this.#clock.tick();
+    if (this.#commitTimer === undefined) this.#armCommitTimer(delay);
+    return undefined;
+  }
+
+  /** The clock has moved on: the open frame has to be visible when its delay is over. */
+  #watchDelay(): void {
+    const delay = this.#settings.commitDelayMs;
+    const tick = (this.#seenTick = this.#clock.tick());
+    if (delay !== 0 && ((tick - this.#frameOpenedTick) | 0) >= delay) this.#commit();
   }
 
   #commit(): void {
@@ -382,7 +403,7 @@ export class Appender {
   #beginFrame(): void {
     const at = this.#frame.framePosition;
     this.#limit = Math.min(this.#segment.header.sizeBytes, at + MAX_GROUP_FRAME_BYTES);
-    this.#commitAt = at + this.#settings.commitBytes;
+    this.#attendAt = at;
   }
 
   /** Closes the frame, and the segment if need be, until `size` bytes of records fit. */
@@ -452,18 +473,6 @@ export class Appender {
     frame.clearReserved(length, this.#reservation.length);
     frame.publishReserved(length);
     return this.#afterAppend(1);
-  }
-
-  /** For a frame that is not full: it has to be visible when its delay is over. */
-  #watchDelay(records: number): void {
-    const delay = this.#settings.commitDelayMs;
-    const tick = this.#clock.tick();
-    if (this.#frame.count === records) {
-      this.#frameOpenedTick = tick;
-      if (this.#commitTimer === undefined) this.#armCommitTimer(delay);
-    } else if (((tick - this.#frameOpenedTick) | 0) >= delay) {
-      this.#commit();
-    }
   }
 
   /** Apart from its caller, because a function that makes a closure allocates whenever it is called. */
@@ -605,7 +614,10 @@ export class Appender {
         indexPath: segment.indexPath,
         fd,
         indexFd,
+        address: segment.mapping.address,
+        sizeBytes: segment.mapping.sizeBytes,
         indexAddress: segment.indexMapping.address,
+        indexBytes: segment.indexMapping.sizeBytes,
         named,
       },
     });

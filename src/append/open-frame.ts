@@ -95,10 +95,9 @@ export class OpenFrame {
   append(payload: Uint8Array, length: number): void {
     const position = this.#position;
     const end = position + RECORD_HEADER_BYTES + ((length + 7) & ~7);
-    const words = this.#words;
     if ((length & 7) !== 0) this.#clearPadding(end);
     this.#bytes.set(payload, position + RECORD_HEADER_BYTES);
-    this.#publish(words, position, length, end);
+    this.#publish(position, length, end);
   }
 
   /** Adds records that exist together or not at all. There is room for them. */
@@ -130,7 +129,7 @@ export class OpenFrame {
     if ((length & 7) !== 0) {
       this.#bytes.fill(0, position + RECORD_HEADER_BYTES + length, end);
     }
-    this.#publish(this.#words, position, length, end);
+    this.#publish(position, length, end);
   }
 
   /** Restores what a reservation has overwritten from `payloadBytes` of its payload on. */
@@ -155,7 +154,8 @@ export class OpenFrame {
     return crc;
   }
 
-  #publish(words: Int32Array, position: number, length: number, end: number): void {
+  #publish(position: number, length: number, end: number): void {
+    const words = this.#words;
     if (end < this.#segmentEnd) words[end >> 2] = 0;
     words[(position >> 2) + 1] = position - this.#framePosition;
     words[position >> 2] = length | RECORD_PRESENT;

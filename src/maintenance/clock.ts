@@ -50,6 +50,11 @@ export class WallClock {
     return now;
   }
 
+  /** Whether time may have gone on since `tick`. Two loads. */
+  hasMoved(tick: number): boolean {
+    return this.#shared[CLOCK_MS] !== tick || this.#shared[CLOCK_LIVE] !== 1;
+  }
+
   /** The tick now, from wherever it is cheapest. */
   tick(): number {
     return this.isShared() ? this.sharedTick() : tickOf(this.askMs());

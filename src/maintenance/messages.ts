@@ -21,7 +21,10 @@ export interface SegmentDescription {
   readonly indexPath: string;
   readonly fd: number;
   readonly indexFd: number;
+  readonly address: bigint;
+  readonly sizeBytes: number;
   readonly indexAddress: bigint;
+  readonly indexBytes: number;
   readonly named: boolean;
 }
 

@@ -18,6 +18,7 @@ import {
 } from '../segment/writable-segment.js';
 import { ClockTicker, TICK_MS } from './clock.js';
 import { Flusher } from './flusher.js';
+import { PageToucher } from './page-toucher.js';
 import { packFailure, type Reply, type Request, type ThreadData } from './messages.js';
 import { FLUSHES, REPLIES, WAKE } from './shared-state.js';
 
@@ -34,6 +35,7 @@ class MaintenanceThread {
   readonly #control: ControlFile;
   readonly #flusher: Flusher;
   readonly #clock: ClockTicker;
+  readonly #toucher = new PageToucher();
   #stopping = false;
   #flushDue = Infinity;
   #checkpointDue = performance.now() + CHECKPOINT_INTERVAL_MS;
@@ -56,12 +58,19 @@ class MaintenanceThread {
       const seen = Atomics.load(shared, WAKE);
       this.#receive();
       this.#doDueWork();
-      const ticking = this.#clock.tick();
+      const ticking = this.#tick();
       const idle = this.#slowJobs.length === 0;
       if (!idle) this.#doSlowJob();
       else if (!this.#stopping) Atomics.wait(shared, WAKE, seen, this.#sleepMs(ticking));
     }
     this.#control.close();
+  }
+
+  /** Whether it wants to be called again in `TICK_MS`: frames are committed often. */
+  #tick(): boolean {
+    const ticking = this.#clock.tick();
+    if (ticking) this.#toucher.tick();
+    return ticking;
   }
 
   #sleepMs(ticking: boolean): number {
@@ -81,9 +90,10 @@ class MaintenanceThread {
   #handle(request: Request): void {
     switch (request.kind) {
       case 'segment': {
-        const { indexAddress, named, ...rest } = request.segment;
-        const words = new Int32Array(viewMemory(indexAddress, PAGE_BYTES));
-        this.#flusher.add({ ...rest, words }, named);
+        const { segment } = request;
+        const words = new Int32Array(viewMemory(segment.indexAddress, PAGE_BYTES));
+        this.#flusher.add({ ...segment, words }, segment.named);
+        this.#toucher.follow({ ...segment, words });
         break;
       }
       case 'flush':
@@ -192,7 +202,7 @@ class MaintenanceThread {
       for (; at < end; at += TOUCH_STEP_BYTES) {
         const length = Math.min(TOUCH_STEP_BYTES, end - at);
         madvise(address + BigInt(at), length, 'populate-write', this.#data.directory);
-        this.#clock.tick();
+        this.#tick();
       }
       this.#clock.pause();
       sync();
