@@ -94,6 +94,16 @@ describe('what is not a log', () => {
   });
 });
 
+describe('storage', () => {
+  it('that refuses a log exits with 4, naming action, path and reason', async () => {
+    const file = temporaryLogPath();
+    writeFileSync(file, 'not a folder');
+    const result = await runCli(['append', join(file, 'log')], 'x\n');
+    expect(result.code).toBe(4);
+    expect(result.stderr).toMatch(/^stratalog: Cannot create .+: ENOTDIR .+\n$/);
+  });
+});
+
 describe('demo', () => {
   it('takes real input through a log of its own, and removes it', async () => {
     const { code, stdout, stderr } = await runCli(['demo', '--seconds', '0.05']);
