@@ -52,7 +52,11 @@ export function catCommand(): Command {
     .option('--to <place>', "end before this: OFFSET, 'end' or -N (default: end)", parsePlace)
     .option('--since <time>', 'only records committed at or after this time', parseTime)
     .option('--until <time>', 'only records committed before this time', parseTime)
-    .option('--limit <n>', 'at most this many records', parseCount, Infinity)
+    .addOption(
+      new Option('--limit <n>', 'at most this many records')
+        .argParser(parseCount)
+        .default(Infinity, 'all'),
+    )
     .addOption(new Option('--format <format>', 'how to show a record').choices(FORMATS))
     .addOption(
       new Option('--framing <kind>', "'length' precedes each raw record by its length, a u32")

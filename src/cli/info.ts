@@ -149,7 +149,8 @@ function describe(found: Info): string {
 }
 
 function recordsLine({ records, averageRecordBytes }: Info): string {
-  const average = averageRecordBytes === null ? '' : `, ${formatBytes(averageRecordBytes)} each`;
+  const average =
+    averageRecordBytes === null ? '' : `, ${formatBytes(averageRecordBytes)} each on disk`;
   return `${formatCount(records)}${average}`;
 }
 

@@ -40,7 +40,7 @@ export class ProgressLine {
   /** A share from 0 to 1, as a bar with a percentage, for the terminal's width. */
   bar(label: string, share: number): string {
     const percent = `${Math.floor(share * 100)}%`.padStart(4);
-    const room = Math.min(40, this.#width - label.length - percent.length - 4);
+    const room = Math.min(40, this.#width - label.length - percent.length - 3);
     if (room < 4) return `${label}${percent}`;
     const filled = Math.round(share * room);
     return `${label} [${'#'.repeat(filled)}${'.'.repeat(room - filled)}]${percent}`;

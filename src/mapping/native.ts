@@ -44,7 +44,12 @@ const cFutex =
         'uint32_t',
       ]);
 
-const ERRNO_NAMES = new Map(Object.entries(koffi.os.errno).map(([name, code]) => [code, name]));
+/** Of several names for one code the first in the alphabet: EAGAIN, not EWOULDBLOCK. */
+const ERRNO_NAMES = new Map(
+  Object.entries(koffi.os.errno)
+    .sort(([a], [b]) => (a < b ? 1 : -1))
+    .map(([name, code]) => [code, name]),
+);
 
 function lastErrno(): string {
   const code = koffi.errno();

@@ -70,7 +70,7 @@ export interface RepairOptions {
  */
 export function repairLog(path: string, options: RepairOptions = {}): RepairReport {
   const directory = resolve(path);
-  const segments = listSegments(directory);
+  const segments = existsSync(directory) ? listSegments(directory) : [];
   if (segments.length === 0) ControlFile.open(directory, 'read').close();
   const lock = AppenderLock.acquire(directory);
   try {
