@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   openAppender,
   openReader,
@@ -234,6 +234,28 @@ describe.each([{ maintenance: false }, { maintenance: true }])(
       expect(reader.get(7).timeNs).toBe(BigInt(times[7] as number) * 1_000_000n);
       reader.close();
     });
+
+    it.skipIf(maintenance)(
+      'shows every millisecond exactly, and finds its record by it',
+      async () => {
+        const path = temporaryLogPath();
+        const first = Date.now();
+        const times = range(0, 200).map((i) => first + i * 37);
+        await closing(open(path), (appender) => {
+          for (const time of times) {
+            vi.setSystemTime(time);
+            appender.append(bytes('x'));
+          }
+        });
+        vi.useRealTimers();
+        const reader = openReader(path);
+        for (let i = 0; i < reader.committedOffset; i++) {
+          expect(reader.get(i).timeMs).toBe(times[i]);
+          expect(reader.offsetAtTime(times[i] as number)).toBe(i);
+        }
+        reader.close();
+      },
+    );
 
     it('draws an epoch per opening, and records carry it', async () => {
       const path = temporaryLogPath();
