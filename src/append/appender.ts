@@ -109,6 +109,8 @@ export class Appender {
   #maxRecord: number;
   #frameOpenedMs = 0;
   #commitTimer: NodeJS.Timeout | undefined;
+  /** The delay has ended while a reservation was open: the commit comes with the reservation's end. */
+  #isCommitOverdue = false;
   #flushTimer: NodeJS.Timeout | undefined;
   #isFlushScheduled = false;
   #closing: Promise<void> | undefined;
@@ -447,11 +449,20 @@ export class Appender {
     const frame = this.#frame;
     if (length === 'abandon') {
       frame.clearReserved(0, this.#reservation.length);
+      this.#commitIfOverdue();
       return this.#nextOffset;
     }
     frame.clearReserved(length, this.#reservation.length);
     frame.publishReserved(length);
-    return this.#afterAppend(1);
+    const offset = this.#afterAppend(1);
+    this.#commitIfOverdue();
+    return offset;
+  }
+
+  #commitIfOverdue(): void {
+    if (!this.#isCommitOverdue) return;
+    this.#isCommitOverdue = false;
+    this.#commit();
   }
 
   /** For a frame that is not full: it has to be visible when its delay is over. */
@@ -470,9 +481,7 @@ export class Appender {
   #onCommitTimer(): void {
     this.#commitTimer = undefined;
     if (this.#state === READY) this.#commit();
-    else if (this.#state === RESERVED) {
-      this.#commitTimer = setTimeout(() => this.#onCommitTimer(), 1);
-    }
+    else if (this.#state === RESERVED) this.#isCommitOverdue = true;
   }
 
   // --- Flush ---
