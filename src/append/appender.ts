@@ -111,6 +111,8 @@ export class Appender {
   /** Tick at which the delay was last looked at. */
   #seenTick = 0;
   #commitTimer: NodeJS.Timeout | undefined;
+  /** The delay has ended while a reservation was open: the commit comes with the reservation's end. */
+  #isCommitOverdue = false;
   #flushTimer: NodeJS.Timeout | undefined;
   #isFlushScheduled = false;
   #closing: Promise<void> | undefined;
@@ -468,11 +470,20 @@ export class Appender {
     const frame = this.#frame;
     if (length === 'abandon') {
       frame.clearReserved(0, this.#reservation.length);
+      this.#commitIfOverdue();
       return this.#nextOffset;
     }
     frame.clearReserved(length, this.#reservation.length);
     frame.publishReserved(length);
-    return this.#afterAppend(1);
+    const offset = this.#afterAppend(1);
+    this.#commitIfOverdue();
+    return offset;
+  }
+
+  #commitIfOverdue(): void {
+    if (!this.#isCommitOverdue) return;
+    this.#isCommitOverdue = false;
+    this.#commit();
   }
 
   /** Apart from its caller, because a function that makes a closure allocates whenever it is called. */
@@ -484,9 +495,7 @@ export class Appender {
   #onCommitTimer(): void {
     this.#commitTimer = undefined;
     if (this.#state === READY) this.#commitLate();
-    else if (this.#state === RESERVED) {
-      this.#armCommitTimer(1);
-    }
+    else if (this.#state === RESERVED) this.#isCommitOverdue = true;
   }
 
   /** Nobody is there to catch: what fails has poisoned the appender, and the next call is told. */

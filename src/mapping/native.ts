@@ -152,7 +152,8 @@ function lockOfByte(byte: number): Flock {
 export function lockByte(fd: number, byte: number, path: string): boolean {
   if ((cFcntl(fd, platform.setLock, flockPointer, lockOfByte(byte)) as number) === 0) return true;
   const errno = lastErrno();
-  if (errno === 'EAGAIN' || errno === 'EACCES') return false;
+  // EAGAIN has two names, and the table of numbers knows one of them.
+  if (errno === 'EAGAIN' || errno === 'EWOULDBLOCK' || errno === 'EACCES') return false;
   throw new StorageError('lock', path, errno);
 }
 

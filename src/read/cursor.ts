@@ -183,7 +183,8 @@ export class Cursor implements RecordView {
     const word = frameTimeWord(this.#frame());
     const low = (this.#words[word] as number) >>> 0;
     const high = (this.#words[word + 1] as number) >>> 0;
-    return (high * 2 ** 32 + low) / 1e6;
+    // 2^32 ns are 4294 ms and 967296 ns. In one product the whole would pass 2^53, and be rounded.
+    return high * 4294 + (high * 967_296 + low) / 1e6;
   }
   get timeNs(): bigint {
     return readU64AsBigInt(this.#words, frameTimeWord(this.#frame()));

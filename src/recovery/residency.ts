@@ -50,7 +50,8 @@ function findActive(directory: string, session: Session): ActiveFile | undefined
   for (const base of listSegments(directory).reverse()) {
     const path = segmentPath(directory, base);
     const { dev, ino, size } = storage('look at', path, () => statSync(path, { bigint: true }));
-    if (dev === session.device && ino === session.inode) {
+    // Nothing of an empty file can be mapped; the survey reports it.
+    if (dev === session.device && ino === session.inode && size > 0n) {
       return { base, path, sizeBytes: Number(size) };
     }
   }
