@@ -69,7 +69,7 @@ describe.skipIf(!isStraceUsable())('a recovery that is killed (skipped without s
       ['commit'],
       ['append', 120],
       ['commit'],
-      ['append', 200],
+      ['append', 400],
       ['commit'],
     );
     const torn = framesIn(log, 0)[1]?.position as number;
