@@ -93,8 +93,9 @@ export class Cursor implements RecordView {
     if (this.#next >= this.#frameEnd && !this.#enterNext()) return false;
     const position = this.#next;
     const length = (this.#words[position >> 2] as number) & RECORD_LENGTH_MASK;
+    // Not `next > end`: with a length of nonsense, rounding up can overflow.
+    if (length > this.#frameEnd - position - RECORD_HEADER_BYTES) throw this.#overrun(position);
     const next = position + RECORD_HEADER_BYTES + ((length + 7) & ~7);
-    if (next > this.#frameEnd) throw this.#overrun(position);
     this.#position = position;
     this.#length = length;
     this.#next = next;
@@ -314,8 +315,9 @@ export class Cursor implements RecordView {
       return { from, to: from + frameCount(this.#words, -position) };
     }
     const length = (this.#words[position >> 2] as number) & RECORD_LENGTH_MASK;
+    const room = segment.header.sizeBytes - position - RECORD_HEADER_BYTES;
+    if (length > room) throw this.#overrun(position);
     const next = position + RECORD_HEADER_BYTES + ((length + 7) & ~7);
-    if (next > segment.header.sizeBytes) throw this.#overrun(position);
     this.#isSeeking = false;
     this.#offset = offset;
     this.#nextOffset = offset + 1;
