@@ -6,7 +6,7 @@
  */
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import fc from 'fast-check';
+import { assert, asyncProperty, nat } from 'fast-check';
 import { expect, it } from 'vitest';
 import { openAppender, type Appender, type AppenderOptions } from '../../src/index.js';
 import { randomFrom } from '../fixtures/witnessed-record.mjs';
@@ -151,7 +151,7 @@ it('a log survives power cuts with everything flushed, and a prefix of the rest'
     }
     expect(existsSync(log)).toBe(true);
   };
-  await fc.assert(fc.asyncProperty(fc.nat(), liveThrough), {
+  await assert(asyncProperty(nat(), liveThrough), {
     numRuns: Number(process.env['FC_NUM_RUNS'] ?? 40),
   });
   // The cuts were real ones.

@@ -576,6 +576,49 @@ describe('a cleanly closed log', () => {
     expect(readAll(log)).toEqual(names(0, 12));
   });
 
+  it('one of whose segments has lost its header is damage, with the offsets in it', async () => {
+    for (const spoil of [0, 3, 40, 2100]) {
+      const log = temporaryLogPath();
+      const appender = openAppender(log, BY_HAND);
+      const second = appendUntilRolled(log, appender);
+      const third = appendUntilRolled(log, appender);
+      await appender.close();
+      const bases = [0, second, third, third + 1];
+      for (const which of [0, 1, 2]) {
+        const copy = copyOf(log);
+        const path = segmentFile(copy, bases[which] as number);
+        flipBit(path, spoil);
+        const lost = { from: bases[which], to: bases[which + 1] };
+        const expected = expect.objectContaining({ code: 'CORRUPTION', path, lost }) as unknown;
+        const before = contents(copy);
+        expect(() => openAppender(copy, BY_HAND)).toThrow(expected as Error);
+        expect(() => readAll(copy)).toThrow(expected as Error);
+        expect(contents(copy)).toEqual(before);
+      }
+    }
+  });
+
+  it('gives an error, not phantoms, for a nonsense length that nobody verified', async () => {
+    const log = temporaryLogPath();
+    const appender = openAppender(log, BY_HAND);
+    appendFrames(appender, 1, 3);
+    await appender.close();
+    const second = FIRST_FRAME_AT + 64 + 48;
+    for (const length of [0xffffffff, 0xfffffff9, 0xc0000000, 0x80000100]) {
+      overwrite(
+        segmentFile(log, 0),
+        second,
+        Uint8Array.from(Buffer.from(Uint32Array.of(length).buffer)),
+      );
+      const reader = openReader(log, { verify: 'never' });
+      const cursor = reader.cursor();
+      expect(cursor.next()).toBe(true);
+      expect(damageOf(() => cursor.next()).position).toBe(second);
+      if (length > 0x80004000) damageOf(() => reader.get(1));
+      reader.close();
+    }
+  });
+
   it('whose last frame is not as the checkpoint says is damage', async () => {
     const log = temporaryLogPath();
     const appender = openAppender(log, BY_HAND);
