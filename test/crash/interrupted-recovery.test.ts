@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { openAppender, type AppenderOptions } from '../../src/index.js';
+import { openAppender, openReader, type AppenderOptions } from '../../src/index.js';
 import { dieWith, fixture, isStraceUsable } from '../support/dying.js';
 import {
   allFrames,
@@ -34,23 +34,17 @@ function names(end: number): string[] {
   return Array.from({ length: end }, (_, i) => `record ${i} `.padEnd(40, 'x'));
 }
 
-/** Opens the log and kills the opener at its nth changing call. Says whether it got that far. */
+/** Runs a fixture and kills it at its nth changing call. Says whether it got that far. */
+function dieAt(call: number, script: string, ...args: string[]): boolean {
+  const trace = ['-e', `trace=${CHANGING}`];
+  const inject = ['-e', `inject=${CHANGING}:signal=SIGKILL:when=${call}`];
+  const command = [process.execPath, fixture(script), ...args];
+  const quiet = ['-f', '-qq', '-o', '/dev/null'];
+  return spawnSync('strace', [...quiet, ...trace, ...inject, ...command]).status !== 0;
+}
+
 function openAndDieAt(log: string, call: number): boolean {
-  const { status } = spawnSync('strace', [
-    '-f',
-    '-qq',
-    '-o',
-    '/dev/null',
-    '-e',
-    `trace=${CHANGING}`,
-    '-e',
-    `inject=${CHANGING}:signal=SIGKILL:when=${call}`,
-    process.execPath,
-    fixture('open-log.mjs'),
-    log,
-    JSON.stringify(RECOVERING),
-  ]);
-  return status !== 0;
+  return dieAt(call, 'open-log.mjs', log, JSON.stringify(RECOVERING));
 }
 
 async function reopen(log: string): Promise<number> {
@@ -107,5 +101,33 @@ describe.skipIf(!isStraceUsable())('a recovery that is killed (skipped without s
       expect(allFrames(log).filter(({ isSalvaged }) => isSalvaged)).toHaveLength(1);
     }
     expect(calls).toBeGreaterThan(5);
+  });
+});
+
+describe.skipIf(!isStraceUsable())('a dropBefore that is killed (skipped without strace)', () => {
+  it('has happened or not, and is finished by the next opening', async () => {
+    const log = temporaryLogPath();
+    dieWith(log, RECOVERING, ['append', 700], ['close']);
+    const [, , third] = segmentsOf(log) as [number, number, number];
+    const work = JSON.stringify({
+      options: RECOVERING,
+      steps: [['append', 5], ['dropBefore', third], ['append', 5], ['close'], ['exit']],
+    });
+    const starts = new Set<number>();
+    for (let call = 1, isOver = false; !isOver; call++) {
+      const copy = copyOf(log);
+      isOver = !dieAt(call, 'die-with-log.mjs', copy, work);
+      const appender = openAppender(copy, RECOVERING);
+      const { startOffset, nextOffset } = appender;
+      const reader = openReader(copy);
+      expect(reader.startOffset).toBe(startOffset);
+      reader.close();
+      await appender.close();
+      starts.add(startOffset);
+      expect(segmentsOf(copy)[0]).toBe(startOffset);
+      expect([700, 705, 710]).toContain(nextOffset);
+      expect(readAll(copy)).toEqual(names(nextOffset).slice(startOffset));
+    }
+    expect(starts).toEqual(new Set([0, third]));
   });
 });

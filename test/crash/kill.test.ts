@@ -28,7 +28,7 @@ const COMMITS: readonly CommitPolicy[] = [
   { bytes: 2000, delayMs: 1 },
   { bytes: 16_000, delayMs: 5 },
 ];
-const FLUSHES: readonly FlushSchedule[] = ['none', { everyMs: 2 }, { everyMs: 50 }];
+const FLUSHES: readonly FlushSchedule[] = ['none', 'each', { everyMs: 2 }, { everyMs: 50 }];
 
 interface Witness {
   readonly acknowledged: number;
