@@ -329,10 +329,12 @@ export function measureOpenFrame(
   let count = 0;
   while (record + RECORD_HEADER_BYTES <= limit) {
     const lengthWord = words[record >> 2] as number;
-    const next = record + recordBytes(lengthWord & RECORD_LENGTH_MASK);
+    const length = lengthWord & RECORD_LENGTH_MASK;
     const distance = words[(record >> 2) + 1] as number;
-    if (lengthWord >= 0 || distance !== record - at || next > limit) break;
-    record = next;
+    if (lengthWord >= 0 || distance !== record - at) break;
+    // Against nonsense the length is compared before it is rounded up, which could overflow.
+    if (length > limit - record || record + recordBytes(length) > limit) break;
+    record += recordBytes(length);
     count++;
   }
   return { length: count === 0 ? 0 : record - at, count };

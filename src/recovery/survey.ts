@@ -83,9 +83,9 @@ function checkStart(listed: readonly ListedSegment[], checkpoint: Checkpoint, pa
 }
 
 function cleanSurvey(checkpoint: Checkpoint, listed: readonly ListedSegment[]): Survey {
-  const headers = listed.map(({ header, fault }) => {
-    if (header === undefined) throw fault;
-    return header;
+  const headers = listed.map((segment, i) => {
+    if (segment.header === undefined) throw lostSegment(segment, listed[i + 1], checkpoint);
+    return segment.header;
   });
   return {
     checkpoint,
@@ -160,9 +160,12 @@ class Walk {
    */
   #firstToWalk(): number {
     let first = 0;
-    for (const [i, { base, fault }] of this.#listed.entries()) {
+    for (const [i, segment] of this.#listed.entries()) {
+      const { base, fault } = segment;
       if (base > this.#checkpoint.segmentBase) break;
-      if (fault !== undefined && base < this.#checkpoint.durableOffset) throw fault;
+      if (fault !== undefined && base < this.#checkpoint.durableOffset) {
+        throw lostSegment(segment, this.#listed[i + 1], this.#checkpoint);
+      }
       // A checkpoint may name a segment that was new then, so that nothing of it was durable.
       if (fault !== undefined) break;
       first = i;
@@ -293,6 +296,24 @@ class Walk {
       },
     );
   }
+}
+
+/** The fault of a segment that held durable records, with the offsets that it takes along. */
+function lostSegment(
+  { base, path, fault }: ListedSegment,
+  next: ListedSegment | undefined,
+  { durableOffset }: Checkpoint,
+): unknown {
+  if (fault instanceof UnsupportedVersionError) return fault;
+  const at = fault instanceof CorruptionError ? fault : undefined;
+  return new CorruptionError(
+    path,
+    at?.position ?? 0,
+    at?.expected ?? 'a segment of this log',
+    at?.found ?? 'another kind of file',
+    { from: base, to: Math.max(base + 1, next?.base ?? durableOffset) },
+    { cause: fault },
+  );
 }
 
 function startOf({ startOffset }: Checkpoint): Tail {

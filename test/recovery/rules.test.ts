@@ -1,6 +1,14 @@
 /** One test for each rule of recovery, on logs that were not closed, or were closed and then damaged. */
-import { readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statfsSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { spawnSync } from 'node:child_process';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32c } from '@node-rs/crc32';
 import { describe, expect, it } from 'vitest';
@@ -178,6 +186,35 @@ describe('a torn tail', () => {
     expect(readAll(cut)).toEqual([...names(0, 2), 'another'.padEnd(40, 'y')]);
   });
 
+  it('begins where a frame of another history of the same log stands', async () => {
+    const log = temporaryLogPath();
+    const appender = openAppender(log, BY_HAND);
+    appendFrames(appender, 2);
+    await appender.close();
+    // From here the log has two histories, whose frames have the same places, offsets and sizes.
+    const other = copyOf(log);
+    for (const [path, letter] of [
+      [log, 'a'],
+      [other, 'b'],
+    ] as const) {
+      const again = openAppender(path, BY_HAND);
+      for (let i = 0; i < 3; i++) {
+        again.append(bytes(letter.repeat(40)));
+        again.commit();
+      }
+      await again.close();
+    }
+    const open = openAppender(log, BY_HAND);
+    const mixed = await copyAndClose(log, open);
+    reopenAt(mixed, 0);
+    const { position, length } = framesIn(other, 0)[3] as { position: number; length: number };
+    const graft = readFileSync(segmentFile(other, 0)).subarray(position, position + length);
+    overwrite(segmentFile(mixed, 0), position, graft);
+    // Nothing but the chain of checksums tells that it does not belong there.
+    expect((await recover(mixed)).tornTail?.position).toBe(position);
+    expect(readAll(mixed)).toEqual([...names(0, 2), 'a'.repeat(40)]);
+  });
+
   it('takes valid frames and later segments with it, which are set aside', async () => {
     const log = temporaryLogPath();
     const appender = openAppender(log, NEVER_SYNCED);
@@ -297,6 +334,18 @@ describe('salvage', () => {
     expect((await recover(log)).salvagedRecords).toBe(0);
     expect(readAll(log)).toEqual(names(0, 3));
   });
+
+  it.skipIf(!canEvict())(
+    'does not happen when a page of the open frame has left memory in between (skipped on tmpfs)',
+    async () => {
+      const log = temporaryLogPath();
+      dieWith(log, BY_HAND, ['append', 3], ['commit'], ['append', 150]);
+      expect(evict(segmentFile(log, 0))).toBe(0);
+      const report = await recover(log);
+      expect(report).toMatchObject({ salvagedRecords: 0, tornTail: {} });
+      expect(readAll(log)).toEqual(names(0, 3));
+    },
+  );
 
   it('keeps a batch whole', async () => {
     const log = temporaryLogPath();
@@ -576,6 +625,49 @@ describe('a cleanly closed log', () => {
     expect(readAll(log)).toEqual(names(0, 12));
   });
 
+  it('one of whose segments has lost its header is damage, with the offsets in it', async () => {
+    for (const spoil of [0, 3, 40, 2100]) {
+      const log = temporaryLogPath();
+      const appender = openAppender(log, BY_HAND);
+      const second = appendUntilRolled(log, appender);
+      const third = appendUntilRolled(log, appender);
+      await appender.close();
+      const bases = [0, second, third, third + 1];
+      for (const which of [0, 1, 2]) {
+        const copy = copyOf(log);
+        const path = segmentFile(copy, bases[which] as number);
+        flipBit(path, spoil);
+        const lost = { from: bases[which], to: bases[which + 1] };
+        const expected = expect.objectContaining({ code: 'CORRUPTION', path, lost }) as Error;
+        const before = contents(copy);
+        expect(() => openAppender(copy, BY_HAND)).toThrow(expected);
+        expect(() => readAll(copy)).toThrow(expected);
+        expect(contents(copy)).toEqual(before);
+      }
+    }
+  });
+
+  it('gives an error, not phantoms, for a nonsense length that nobody verified', async () => {
+    const log = temporaryLogPath();
+    const appender = openAppender(log, BY_HAND);
+    appendFrames(appender, 1, 3);
+    await appender.close();
+    const second = FIRST_FRAME_AT + 64 + 48;
+    for (const length of [0xffffffff, 0xfffffff9, 0xc0000000, 0x80000100]) {
+      overwrite(
+        segmentFile(log, 0),
+        second,
+        Uint8Array.from(Buffer.from(Uint32Array.of(length).buffer)),
+      );
+      const reader = openReader(log, { verify: 'never' });
+      const cursor = reader.cursor();
+      expect(cursor.next()).toBe(true);
+      expect(damageOf(() => cursor.next()).position).toBe(second);
+      if (length > 0x80004000) damageOf(() => reader.get(1));
+      reader.close();
+    }
+  });
+
   it('whose last frame is not as the checkpoint says is damage', async () => {
     const log = temporaryLogPath();
     const appender = openAppender(log, BY_HAND);
@@ -598,6 +690,29 @@ async function opened(log: string): Promise<Appender> {
   appendFrames(appender, 2);
   await appender.flush();
   return appender;
+}
+
+/** Makes both checkpoints say that the log is open, and that nothing above `durable` is known durable. */
+function reopenAt(log: string, durable: number): void {
+  const page = readFileSync(join(log, 'control'));
+  for (const at of CONTROL_SLOTS) {
+    const slot = page.subarray(at, at + 64);
+    slot.writeUInt32LE(0, 4);
+    slot.writeBigUInt64LE(BigInt(durable), 24);
+    slot.writeUInt32LE(crc32c(slot.subarray(4)), 0);
+    overwrite(join(log, 'control'), at, slot);
+  }
+}
+
+/** Writes a file back and has the kernel forget its pages. */
+function evict(path: string): number | null {
+  const how = ['oflag=nocache', 'conv=notrunc,fdatasync', 'count=0', 'status=none'];
+  return spawnSync('dd', ['if=/dev/null', `of=${path}`, ...how]).status;
+}
+
+function canEvict(): boolean {
+  const isTmpfs = statfsSync(tmpdir()).type === 0x01021994;
+  return !isTmpfs && spawnSync('dd', ['--version']).status === 0;
 }
 
 function endOfFrames(log: string, segment: number): number {

@@ -17,3 +17,8 @@ export function dieWith(log: string, options: AppenderOptions, ...steps: Step[])
   });
   if (signal !== 'SIGKILL') throw new Error(`The process should have died by SIGKILL: ${stderr}`);
 }
+
+/** Whether strace is there and may trace, which containers often forbid. */
+export function isStraceUsable(): boolean {
+  return spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0;
+}
