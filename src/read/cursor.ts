@@ -131,7 +131,7 @@ export class Cursor implements RecordView {
    */
   moveTo(offset: number): boolean {
     if (this.#source.isClosed) this.#refuse();
-    const slot = offset - this.#base;
+    const slot = typeof offset === 'number' ? offset - this.#base : -1;
     if (slot >>> 0 === slot && slot < this.#knownCount) {
       const position = (this.#segment as ReadableSegment).locate(slot);
       if (position > 0) return this.#stand(offset, position);

@@ -159,7 +159,7 @@ export class SegmentSet {
           ? undefined
           : surveyLog(this.#directory, this.#control);
         this.#bases =
-          this.#survey?.segments.map(({ base }) => base) ?? listSegments(this.#directory);
+          this.#survey?.segments.map(({ base }) => base) ?? this.#listed();
         if (!this.#hasTakenOver()) return;
       } catch (error) {
         if (attempt === OPEN_ATTEMPTS || !isMissing(error)) throw error;
@@ -167,9 +167,15 @@ export class SegmentSet {
     }
   }
 
+  /** A segment below the start is about to be deleted, or was when its appender died. */
+  #listed(): number[] {
+    const { startOffset } = this.#control.checkpoint();
+    return listSegments(this.#directory).filter((base) => base >= startOffset);
+  }
+
   #relist(): boolean {
     const before = this.#bases;
-    this.#bases = listSegments(this.#directory);
+    this.#bases = this.#listed();
     const start = this.startOffset;
     for (const [base, segment] of this.#open) if (base < start) this.#forget(base, segment);
     return before.at(-1) !== this.#bases.at(-1) || before[0] !== this.#bases[0];
