@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, it } from 'vitest';
 import type { CommitPolicy, FlushSchedule } from '../../src/index.js';
 import { temporaryLogPath } from '../support/temporary-log.js';
