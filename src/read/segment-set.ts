@@ -158,8 +158,7 @@ export class SegmentSet {
         this.#survey = areWordsTrue(this.#directory)
           ? undefined
           : surveyLog(this.#directory, this.#control);
-        this.#bases =
-          this.#survey?.segments.map(({ base }) => base) ?? this.#listed();
+        this.#bases = this.#survey?.segments.map(({ base }) => base) ?? this.#listed();
         if (!this.#hasTakenOver()) return;
       } catch (error) {
         if (attempt === OPEN_ATTEMPTS || !isMissing(error)) throw error;
