@@ -188,7 +188,7 @@ describe('a frame of two records', () => {
       const word = 1024 + (bit >> 5);
       words[word] = (words[word] as number) ^ (1 << (bit & 31));
       if (check() === FRAME_OK) accepted.push(bit);
-      words[word] = (words[word] as number) ^ (1 << (bit & 31));
+      words[word] = words[word] ^ (1 << (bit & 31));
     }
     expect(accepted).toEqual([]);
   });
