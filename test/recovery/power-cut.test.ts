@@ -71,8 +71,11 @@ class Session {
       const kind = this.#random();
       if (kind < 0.6) this.#append(1);
       else if (kind < 0.8) this.#append(1 + Math.floor(this.#random() * 5));
-      else if (kind < 0.96) this.committed = this.#appender.commit();
+      else if (kind < 0.92) this.#appender.commit();
+      // May roll, and leave the new segment without a record.
+      else if (kind < 0.96) this.#appender.reserve(1500).abandon();
       else await this.#flush();
+      this.committed = this.#appender.committedOffset;
       this.#noticeRolls(segments);
     }
   }
@@ -84,12 +87,10 @@ class Session {
     );
     this.#appender.appendBatch(batch.map(bytes));
     this.records.push(...batch);
-    this.committed = this.#appender.committedOffset;
   }
 
   async #flush(): Promise<void> {
     const { flushedOffset } = await this.#appender.flush();
-    this.committed = flushedOffset;
     this.durable = { files: filesOf(this.#log, segmentsOf(this.#log)), flushed: flushedOffset };
   }
 
@@ -103,6 +104,7 @@ class Session {
 
   /** The log after a power cut at this moment, in a place of its own. */
   async cut(): Promise<string> {
+    if (this.#random() < 0.3) await this.#close();
     const copy = copyOf(this.#log);
     const isHarsh = this.#random() < 0.5;
     const share = this.#random();
@@ -114,6 +116,14 @@ class Session {
     }
     await this.#appender.close();
     return copy;
+  }
+
+  /** A cut after a clean close finds everything on disk but a segment that nothing was stored in. */
+  async #close(): Promise<void> {
+    await this.#appender.close();
+    this.committed = this.#appender.committedOffset;
+    const synced = segmentsOf(this.#log).filter((base) => base < this.committed);
+    this.durable = { files: filesOf(this.#log, synced), flushed: this.committed };
   }
 
   #mix(before: Buffer | undefined, after: Buffer, arrived: number): Buffer {
@@ -145,16 +155,16 @@ it('a log survives power cuts with everything flushed, and a prefix of the rest'
       if (living.recovery.tornTail !== undefined) truncated++;
       aside += living.recovery.setAside.length;
       await living.run(Math.floor(random() * 60));
+      log = await living.cut();
       ({ records, committed } = living);
       flushed = living.durable.flushed;
-      log = await living.cut();
     }
     expect(existsSync(log)).toBe(true);
   };
   await assert(asyncProperty(nat(), liveThrough), {
-    numRuns: Number(process.env['FC_NUM_RUNS'] ?? 40),
+    numRuns: Number(process.env['FC_NUM_RUNS'] ?? 25),
   });
   // The cuts were real ones.
-  expect(truncated).toBeGreaterThan(20);
+  expect(truncated).toBeGreaterThan(10);
   expect(aside).toBeGreaterThan(0);
 });
