@@ -36,6 +36,8 @@ import { SegmentSupply } from './segment-supply.js';
 
 /** Above this, a flush is handed to the maintenance thread; below, handing over costs more. */
 const INLINE_FLUSH_BYTES = 1024 * 1024;
+/** Without the maintenance thread, the flushed bound becomes durable itself within this time. */
+const CHECKPOINT_INTERVAL_MS = 1000;
 /** The next segment is prepared once the active one is filled to this share. */
 const PREPARE_AT = 1 / 16;
 
@@ -114,6 +116,8 @@ export class Appender {
   /** The delay has ended while a reservation was open: the commit comes with the reservation's end. */
   #isCommitOverdue = false;
   #flushTimer: NodeJS.Timeout | undefined;
+  /** Flushed offset that a checkpoint of this thread's has made durable. */
+  #checkpointedOffset = 0;
   #isFlushScheduled = false;
   #closing: Promise<void> | undefined;
   #preparing: (() => void)[] = [];
@@ -134,6 +138,7 @@ export class Appender {
     this.#bell = control.doorbell();
     this.#startOffset = log.startOffset;
     this.#nextOffset = this.#committedOffset = this.#flushedOffset = tail.offset;
+    this.#checkpointedOffset = tail.offset;
     this.#chainCrc = tail.chainCrc;
     this.#clock = new WallClock(this.#shared);
     this.#stamp = new FrameStamp(this.#clock, log.epoch, tail.timeNs);
@@ -147,7 +152,7 @@ export class Appender {
     this.#flusher.add(flushTarget(active), true);
     this.#enterSegment(active);
     if (settings.maintenance) this.#startThread();
-    else this.#startFlushTimer();
+    else this.#startTimers();
   }
 
   // --- Bounds ---
@@ -585,19 +590,26 @@ export class Appender {
     this.#unfinished.delete(base);
   }
 
-  #startFlushTimer(): void {
+  /** Without the thread: background flushes, and the checkpoints that make the bound itself durable. */
+  #startTimers(): void {
     const { flushIntervalMs } = this.#settings;
-    if (flushIntervalMs === undefined) return;
-    this.#flushTimer = setInterval(() => {
-      if (this.#state !== READY && this.#state !== RESERVED) return;
-      try {
-        if (this.#flusher.unflushedBytes() > 0) this.#flushNow();
-        this.#flusher.checkpoint();
-      } catch (error) {
-        this.#poisonWith(error);
-      }
-    }, flushIntervalMs);
+    this.#flushTimer = setInterval(
+      () => this.#onFlushTimer(flushIntervalMs !== undefined),
+      flushIntervalMs ?? CHECKPOINT_INTERVAL_MS,
+    );
     this.#flushTimer.unref();
+  }
+
+  #onFlushTimer(flushes: boolean): void {
+    if (this.#state !== READY && this.#state !== RESERVED) return;
+    try {
+      if (flushes && this.#flusher.unflushedBytes() > 0) this.#flushNow();
+      if (this.#flushedOffset === this.#checkpointedOffset) return;
+      this.#flusher.checkpoint();
+      this.#checkpointedOffset = this.#flushedOffset;
+    } catch (error) {
+      this.#poisonWith(error);
+    }
   }
 
   // --- The maintenance thread ---
@@ -678,7 +690,7 @@ export class Appender {
     this.#supply.forgetRequests();
     this.#resolveAllWaits();
     if (this.#state === CLOSED) return;
-    this.#startFlushTimer();
+    this.#startTimers();
     this.#runFlush();
   }
 
@@ -731,15 +743,19 @@ export class Appender {
     });
   }
 
+  /** Whatever fails here, the lock goes. */
   #letGo(): void {
-    this.#supply.discard();
-    this.#reservation.drop();
-    for (const base of this.#unfinished.keys()) this.#release(base);
-    this.#segment.close();
-    this.#log.readers.close();
-    this.#control.close();
-    deleteTemporaries(this.#log.directory);
-    this.#log.lock.release();
+    try {
+      this.#supply.discard();
+      this.#reservation.drop();
+      for (const base of this.#unfinished.keys()) this.#release(base);
+      this.#segment.close();
+      this.#log.readers.close();
+      this.#control.close();
+      deleteTemporaries(this.#log.directory);
+    } finally {
+      this.#log.lock.release();
+    }
   }
 
   /** For those who have waited: the control page of a closed log is not even mapped. */

@@ -8,14 +8,13 @@
  * that it has not reached.
  */
 import { COMMITTED_COUNT, COMMITTED_POSITION, FIRST_ENTRY } from '../format/index-header.js';
-import { madvise } from '../mapping/native.js';
+import { PAGE_SIZE, madvise } from '../mapping/native.js';
 
 /** Slower than this, the appender takes its faults itself. */
 const FAST_BYTES_PER_TICK = 256 * 1024;
 /** So many ticks' worth of pages are kept writable. */
 const TICKS_AHEAD = 6;
 const MAX_AHEAD_BYTES = 48 * 1024 * 1024;
-const PAGE = 4096;
 
 /** The active segment, by the addresses of its mappings. */
 export interface TouchedSegment {
@@ -68,7 +67,7 @@ export class PageToucher {
 
 /** Returns the end of what is touched now. A failure only means that the appender takes the faults. */
 function touch(address: bigint, from: number, to: number, path: string): number {
-  const start = from - (from % PAGE);
+  const start = from - (from % PAGE_SIZE);
   if (start >= to) return from;
   try {
     madvise(address + BigInt(start), to - start, 'populate-write', path);

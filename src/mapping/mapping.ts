@@ -13,11 +13,8 @@
  */
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { CorruptionError, storage } from '../errors.js';
-import { madvise, mincore, mmap, munmap, viewMemory } from './native.js';
+import { PAGE_SIZE, madvise, mincore, mmap, munmap, viewMemory } from './native.js';
 import type { Advice } from './platform.js';
-
-/** The kernel's page. Larger pages (arm64 with 64 KiB) only make requests coarser. */
-export const MAP_PAGE_BYTES = 4096;
 
 interface Region {
   readonly address: bigint;
@@ -85,7 +82,7 @@ export class Mapping {
   }
 
   advise(advice: Advice, from = 0, length = this.sizeBytes - from): boolean {
-    const start = from - (from % MAP_PAGE_BYTES);
+    const start = from - (from % PAGE_SIZE);
     return madvise(this.address + BigInt(start), from + length - start, advice, this.path);
   }
 
@@ -97,9 +94,9 @@ export class Mapping {
     this.advise('populate-read', from, length);
   }
 
-  /** Which pages from `from` on (a multiple of the page) are in memory; bit 0 of a byte per page. */
-  residentPages(from: number): Uint8Array {
-    return mincore(this.address + BigInt(from), this.sizeBytes - from, MAP_PAGE_BYTES);
+  /** Which of its pages are in memory: bit 0 of a byte per `PAGE_SIZE`. */
+  residentPages(): Uint8Array {
+    return mincore(this.address, this.sizeBytes, PAGE_SIZE);
   }
 }
 

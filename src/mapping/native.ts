@@ -1,8 +1,7 @@
 /**
- * The C functions that Node does not offer, called through koffi. Nothing outside `mapping/` imports
- * this file, so that another binding could take koffi's place. Addresses are `bigint`, as koffi has
- * them. Every function here throws a `StorageError` or returns a documented value; none is called per
- * record.
+ * The C functions that Node does not offer, called through koffi, which appears nowhere else, so that
+ * another binding could take its place. Addresses are `bigint`, as koffi has them. Every function throws
+ * a `StorageError` or returns a documented value; none is called per record.
  */
 import koffi from 'koffi';
 import { StorageError } from '../errors.js';
@@ -27,6 +26,7 @@ const cMadvise = library.func('madvise', 'int', ['void *', 'size_t', 'int']);
 const cMincore = library.func('mincore', 'int', ['void *', 'size_t', koffi.out('uint8_t *')]);
 const cFcntl = library.func('fcntl', 'int', ['int', 'int', '...']);
 const flockPointer = koffi.inout(koffi.pointer(flock));
+const cPageSize = library.func('getpagesize', 'int', []);
 const cLseek = library.func('lseek', 'int64_t', ['int', 'int64_t', 'int']);
 const cFallocate = platform.hasFallocate
   ? library.func('fallocate', 'int', ['int', 'int', 'int64_t', 'int64_t'])
@@ -59,6 +59,9 @@ function lastErrno(): string {
 function check(result: number, action: string, path: string | undefined): void {
   if (result !== 0) throw new StorageError(action, path, lastErrno());
 }
+
+/** The kernel's page, in bytes. */
+export const PAGE_SIZE = cPageSize() as number;
 
 /** Maps `length` bytes of a file, shared. A store through a read-only mapping is a SIGSEGV. */
 export function mmap(fd: number, length: number, writable: boolean, path: string): bigint {

@@ -10,7 +10,7 @@
  */
 import type { ControlFile } from '../control/control-file.js';
 import { LogError, StorageError, type CorruptionError } from '../errors.js';
-import { FRAME_OK } from '../format/frame.js';
+import { FRAME_HEADER_BYTES, FRAME_OK } from '../format/frame.js';
 import { FrameScan } from '../format/frame-scan.js';
 import { FIRST_ENTRY, entryPosition } from '../format/index-header.js';
 import { FIRST_FRAME_AT, segmentSeed, type SegmentHeader } from '../format/segment-header.js';
@@ -260,11 +260,19 @@ export class SegmentSet {
     const { durableOffset } = this.#survey as Survey;
     const { count, endPosition, index } = walked;
     const slot = durableOffset - walked.header.base;
-    const entry = index[FIRST_ENTRY + Math.max(0, slot)] ?? 0;
     const flushedPosition =
-      slot >= count ? endPosition : slot <= 0 ? FIRST_FRAME_AT : entryPosition(entry) - 64;
+      slot >= count
+        ? endPosition
+        : slot <= 0
+          ? FIRST_FRAME_AT
+          : frameStart(index[FIRST_ENTRY + slot]);
     return { count, endPosition, flushedPosition, sealed };
   }
+}
+
+/** Where a frame begins, by the entry of its first record; a gap's entry names the frame itself. */
+function frameStart(entry = 0): number {
+  return entryPosition(entry) - (entry < 0 ? 0 : FRAME_HEADER_BYTES);
 }
 
 function describeSegment(segment: ReadableSegment): SegmentInfo {

@@ -33,9 +33,8 @@ import {
 } from '../format/index-header.js';
 import { FrameScan } from '../format/frame-scan.js';
 import { indexName } from '../format/names.js';
-import { segmentSeed, type SegmentHeader } from '../format/segment-header.js';
+import { FIRST_FRAME_AT, segmentSeed, type SegmentHeader } from '../format/segment-header.js';
 import { clearRange, syncDirectory, syncFile, writeFully } from '../mapping/files.js';
-import { MAP_PAGE_BYTES } from '../mapping/mapping.js';
 import {
   asidePath,
   deleteBelow,
@@ -157,7 +156,7 @@ class Recovery {
       tornTail,
       setAside: this.#setAside,
       rebuiltIndexes: this.#rebuiltIndexes,
-      walkedBytes: walked.reduce((sum, { endPosition }) => sum + endPosition - MAP_PAGE_BYTES, 0),
+      walkedBytes: walked.reduce((sum, { endPosition }) => sum + endPosition - FIRST_FRAME_AT, 0),
     };
   }
 

@@ -7,7 +7,8 @@
 import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
 import { storage } from '../errors.js';
 import type { Session } from '../format/control-page.js';
-import { MAP_PAGE_BYTES, Mapping } from '../mapping/mapping.js';
+import { Mapping } from '../mapping/mapping.js';
+import { PAGE_SIZE } from '../mapping/native.js';
 import { listSegments, segmentPath } from '../segment/directory.js';
 
 export class ResidencyBeforeReading {
@@ -33,9 +34,9 @@ export class ResidencyBeforeReading {
    */
   residentUpTo(base: number, position: number, sizeBytes: number): number {
     if (base !== this.#base) return position;
-    let page = Math.floor(position / MAP_PAGE_BYTES);
+    let page = Math.floor(position / PAGE_SIZE);
     while (page < this.#pages.length && ((this.#pages[page] as number) & 1) === 1) page++;
-    return Math.max(position, Math.min(page * MAP_PAGE_BYTES, sizeBytes));
+    return Math.max(position, Math.min(page * PAGE_SIZE, sizeBytes));
   }
 }
 
@@ -63,7 +64,7 @@ function residentPages(path: string, sizeBytes: number): Uint8Array {
   const fd = storage('open', path, () => openSync(path, 'r+'));
   try {
     const mapping = Mapping.ofDescriptor(fd, sizeBytes, false, path);
-    const pages = mapping.residentPages(0);
+    const pages = mapping.residentPages();
     mapping.release();
     return pages;
   } finally {
