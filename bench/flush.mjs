@@ -27,7 +27,7 @@ const batchBytes = Buffer.alloc(1000 * 72 + 64, 1);
 const record = Buffer.alloc(64, 1);
 const recordBytes = Buffer.alloc(136, 1);
 
-const appender = openAppender(freshPath('flush'), { commit: 'manual', flush: 'none' });
+let appender = openAppender(freshPath('flush'), { commit: 'manual', flush: 'none' });
 const rawPath = freshPath('raw');
 const raw = openSync(rawPath, 'w+');
 allocateFile(raw, 128 * MiB, rawPath);
@@ -43,11 +43,29 @@ await compare(
   batchBytes,
   'batch',
 );
-await compare('append 64 B + flush each', 1000, () => appender.append(record), recordBytes, 'rec');
+await compare(
+  'append 64 B + await flush()',
+  1000,
+  () => appender.append(record),
+  recordBytes,
+  'rec',
+);
+await appender.close();
+appender = openAppender(freshPath('flush'), { commit: 'each', flush: 'each' });
+await appender.prepare();
+const isFlushed = true;
+await compare(
+  'append 64 B, flush each',
+  1000,
+  () => appender.append(record),
+  recordBytes,
+  'rec',
+  isFlushed,
+);
 await appender.close();
 closeSync(raw);
 
-async function compare(name, times, append, bytes, unit) {
+async function compare(name, times, append, bytes, unit, isFlushed = false) {
   const ours = [];
   const raws = [];
   const written = { ours: 0, raw: 0 };
@@ -57,7 +75,7 @@ async function compare(name, times, append, bytes, unit) {
     const taken = await secondsAsync(async () => {
       for (let i = 0; i < times; i++) {
         append();
-        await appender.flush();
+        if (!isFlushed) await appender.flush();
       }
     });
     written.ours += diskBytes() - before;

@@ -239,8 +239,9 @@ export const INDEX_AGREES = FRAME_OK;
 export const INDEX_DIFFERS = 7;
 
 /**
- * Walks the records of a checked frame, holding them against the index entries from `slot` on (entry
- * i is `index[first + slot + i]`).
+ * Walks the records of a checked frame, holding them against the index entries from `firstEntry` on.
+ * Each record is looked up by its entry and only compared with where the one before it ends, so that the
+ * processor need not wait for one length to find the next.
  */
 export function compareIndex(
   words: Int32Array,
@@ -253,18 +254,36 @@ export function compareIndex(
   const end = at + frameLength(words, at);
   const entries = firstEntry + frameCount(words, at);
   const toPosition = position - at;
-  let differs = 0;
-  let record = at + FRAME_HEADER_BYTES;
+  let expected = at + FRAME_HEADER_BYTES;
   for (let entry = firstEntry; entry < entries; entry++) {
+    const record = (index[entry] as number) * 8 - toPosition;
+    if (record !== expected || record >= end) {
+      return checkRecords(words, at, end, entries - firstEntry);
+    }
+    const lengthWord = words[record >> 2] as number;
+    const distance = words[(record >> 2) + 1] as number;
+    if (lengthWord >= 0 || distance !== record - at) return recordFault(lengthWord, distance);
+    expected = record + RECORD_HEADER_BYTES + (((lengthWord & RECORD_LENGTH_MASK) + 7) & ~7);
+  }
+  return expected === end ? INDEX_AGREES : FRAME_BAD_RECORDS;
+}
+
+/** Whose fault it is that index and records differ. */
+function checkRecords(
+  words: Int32Array,
+  at: number,
+  end: number,
+  count: number,
+): FrameFault | typeof INDEX_DIFFERS {
+  let record = at + FRAME_HEADER_BYTES;
+  for (let i = 0; i < count; i++) {
     if (record >= end) return FRAME_BAD_RECORDS;
     const lengthWord = words[record >> 2] as number;
     const distance = words[(record >> 2) + 1] as number;
     if (lengthWord >= 0 || distance !== record - at) return recordFault(lengthWord, distance);
-    differs |= (index[entry] as number) ^ ((record + toPosition) >> 3);
     record += RECORD_HEADER_BYTES + (((lengthWord & RECORD_LENGTH_MASK) + 7) & ~7);
   }
-  if (record !== end) return FRAME_BAD_RECORDS;
-  return differs === 0 ? INDEX_AGREES : INDEX_DIFFERS;
+  return record === end ? INDEX_DIFFERS : FRAME_BAD_RECORDS;
 }
 
 /** Walks the records of a checked frame and stores their index entries from `firstEntry` on. */
