@@ -53,14 +53,14 @@ await compare(
 await appender.close();
 appender = openAppender(freshPath('flush'), { commit: 'each', flush: 'each' });
 await appender.prepare();
-const isFlushed = true;
+const flushedBySchedule = true;
 await compare(
   'append 64 B, flush each',
   1000,
   () => appender.append(record),
   recordBytes,
   'rec',
-  isFlushed,
+  flushedBySchedule,
 );
 await appender.close();
 closeSync(raw);

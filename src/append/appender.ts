@@ -1,43 +1,26 @@
-import { fstatSync } from 'node:fs';
 import type { ControlFile } from '../control/control-file.js';
 import type { ReadersFile } from '../control/readers-file.js';
-import { LogClosedError, LogError, RecordTooLargeError, storage } from '../errors.js';
+import { LogClosedError, LogError, RecordTooLargeError } from '../errors.js';
 import { DOORBELL, WAITERS } from '../format/control-page.js';
 import { FRAME_HEADER_BYTES, MAX_GROUP_FRAME_BYTES } from '../format/frame.js';
 import { COMMITTED_COUNT, COMMITTED_POSITION, SEALED } from '../format/index-header.js';
-import { PAGE_BYTES } from '../format/identity.js';
 import { checkOffset } from '../format/integers.js';
 import { RECORD_HEADER_BYTES, recordBytes } from '../format/record.js';
-import { FIRST_FRAME_AT, type SegmentHeader } from '../format/segment-header.js';
-import { MaintenanceClient } from '../maintenance/client.js';
-import { WallClock } from '../maintenance/clock.js';
-import { Flusher, isPoisoned, poisonedError } from '../maintenance/flusher.js';
-import { unpackFailure, type Reply } from '../maintenance/messages.js';
-import { isGateBusy, createSharedState, type SharedState } from '../maintenance/shared-state.js';
-import { syncDirectory } from '../mapping/files.js';
+import { FIRST_FRAME_AT } from '../format/segment-header.js';
+import type { WallClock } from '../maintenance/clock.js';
 import type { AppenderLock } from '../mapping/lock.js';
 import { maxRecordBytes, type AppenderSettings } from '../options.js';
 import type { RecoveryReport } from '../recovery/recover.js';
-import { bootId } from '../recovery/residency.js';
 import type { Tail } from '../recovery/survey.js';
-import {
-  deleteFile,
-  deleteTemporaries,
-  indexPath,
-  listSegments,
-  segmentPath,
-} from '../segment/directory.js';
-import { WritableSegment } from '../segment/writable-segment.js';
-import { FlushQueue, type FlushResult } from './flush-queue.js';
+import { deleteTemporaries, listSegments } from '../segment/directory.js';
+import type { WritableSegment } from '../segment/writable-segment.js';
+import { Durability } from './durability.js';
+import type { FlushResult } from './flush-queue.js';
 import { FrameStamp } from './frame-stamp.js';
+import { createSegment, deleteSegments, nameSession } from './log-steps.js';
 import { OpenFrame } from './open-frame.js';
 import { Reservation } from './reservation.js';
-import { SegmentSupply } from './segment-supply.js';
 
-/** Above this, a flush is handed to the maintenance thread; below, handing over costs more. */
-const INLINE_FLUSH_BYTES = 1024 * 1024;
-/** Without the maintenance thread, the flushed bound becomes durable itself within this time. */
-const CHECKPOINT_INTERVAL_MS = 1000;
 /** The next segment is prepared once the active one is filled to this share. */
 const PREPARE_AT = 1 / 16;
 
@@ -78,28 +61,20 @@ export class Appender {
 
   readonly #log: OpenedLog;
   readonly #settings: AppenderSettings;
-  readonly #shared: SharedState;
+  readonly #durability: Durability;
   readonly #control: ControlFile;
   readonly #doorbell: Int32Array;
   readonly #waiters: Int32Array;
   readonly #frame: OpenFrame;
   readonly #stamp: FrameStamp;
   readonly #clock: WallClock;
-  readonly #supply: SegmentSupply;
-  readonly #flusher: Flusher;
-  readonly #flushes: FlushQueue;
   readonly #reservation: Reservation;
-  /** Sealed segments that are not yet durable, by base. */
-  readonly #unfinished = new Map<number, WritableSegment>();
-  #thread: MaintenanceClient | undefined;
   #segment: WritableSegment;
   /** READY, or why not. */
   #state: typeof READY | typeof RESERVED | typeof POISONED | typeof CLOSED = READY;
-  #poison: unknown;
   #startOffset: number;
   #nextOffset: number;
   #committedOffset: number;
-  #flushedOffset: number;
   #chainCrc: number;
   #bell: number;
   /** Records end here at the latest; the frame or the segment is full otherwise. */
@@ -115,13 +90,7 @@ export class Appender {
   #commitTimer: NodeJS.Timeout | undefined;
   /** The delay has ended while a reservation was open: the commit comes with the reservation's end. */
   #isCommitOverdue = false;
-  #flushTimer: NodeJS.Timeout | undefined;
-  /** Flushed offset that a checkpoint of this thread's has made durable. */
-  #checkpointedOffset = 0;
-  #isFlushScheduled = false;
   #closing: Promise<void> | undefined;
-  #preparing: (() => void)[] = [];
-  #whenThreadFlushed: (() => void)[] = [];
 
   /** @internal Use `openAppender`. */
   constructor(log: OpenedLog) {
@@ -131,28 +100,24 @@ export class Appender {
     this.recovery = log.recovery;
     this.durable = log.durable;
     this.epoch = log.epoch;
-    this.#shared = createSharedState();
     this.#control = control;
     this.#doorbell = control.words;
     this.#waiters = log.readers.words;
     this.#bell = control.doorbell();
     this.#startOffset = log.startOffset;
-    this.#nextOffset = this.#committedOffset = this.#flushedOffset = tail.offset;
-    this.#checkpointedOffset = tail.offset;
+    this.#nextOffset = this.#committedOffset = tail.offset;
     this.#chainCrc = tail.chainCrc;
-    this.#clock = new WallClock(this.#shared);
+    const onPoison = (): void => {
+      if (this.#state !== CLOSED) this.#state = POISONED;
+    };
+    this.#durability = new Durability({ ...log, offset: tail.offset, onPoison });
+    this.#clock = this.#durability.clock;
     this.#stamp = new FrameStamp(this.#clock, log.epoch, tail.timeNs);
-    this.#supply = new SegmentSupply(log.directory, settings);
-    this.#flusher = new Flusher(log.directory, control, this.#shared);
-    this.#flushes = new FlushQueue(log.durable);
     this.#reservation = new Reservation((length) => this.#finishReservation(length));
     this.#segment = active;
     this.#frame = new OpenFrame(active, tail.position, tail.offset - active.base);
     this.#maxRecord = maxRecordBytes(Math.max(active.header.sizeBytes, settings.sizeBytes));
-    this.#flusher.add(flushTarget(active), true);
     this.#enterSegment(active);
-    if (settings.maintenance) this.#startThread();
-    else this.#startTimers();
   }
 
   // --- Bounds ---
@@ -171,8 +136,8 @@ export class Appender {
   }
   /** Exclusive bound of what is durable, as far as this thread has heard. */
   get flushedOffset(): number {
-    this.#thread?.poll();
-    return this.#flushedOffset;
+    this.#durability.poll();
+    return this.#durability.flushedOffset;
   }
   /** The application header of the active segment, as a copy. */
   get header(): Uint8Array {
@@ -272,11 +237,7 @@ export class Appender {
   async flush(): Promise<FlushResult> {
     if (this.#state !== READY) this.#refuse('flush');
     this.#commit();
-    const target = this.#committedOffset;
-    if (this.flushedOffset >= target) return this.#flushes.result(this.#flushedOffset);
-    const flushed = this.#flushes.wait(target);
-    this.#scheduleFlush();
-    return flushed;
+    return this.#durability.flush(this.#committedOffset);
   }
 
   /**
@@ -290,15 +251,14 @@ export class Appender {
     checkOffset('offset', offset);
     await this.flush();
     this.#checkNotClosed('drop segments');
-    await this.#finishSealed();
+    await this.#durability.finishSealed();
     this.#checkNotClosed('drop segments');
     const { directory } = this.#log;
     const bases = listSegments(directory);
     const keep = bases.filter((base) => base <= offset && base <= this.#segment.base).at(-1) ?? 0;
-    const oldestUnfinished = Math.min(...this.#unfinished.keys(), this.#segment.base);
-    const start = Math.max(this.#startOffset, Math.min(keep, oldestUnfinished));
+    const start = Math.max(this.#startOffset, Math.min(keep, this.#durability.oldestUnfinished));
     if (start === this.#startOffset) return start;
-    this.#flusher.moveStart(start);
+    this.#durability.moveStart(start);
     this.#startOffset = start;
     deleteSegments(
       directory,
@@ -314,23 +274,8 @@ export class Appender {
    */
   async prepare(): Promise<void> {
     this.#checkNotClosed('prepare');
-    const thread = this.#thread;
-    const { mapping, indexMapping } = this.#segment;
-    if (thread === undefined) {
-      mapping.advise('populate-write', this.#frame.position);
-      indexMapping.advise('populate-write');
-      return;
-    }
     this.#prepareAt = Infinity;
-    this.#supply.request(thread);
-    const populate = (address: bigint, from: number, to: number): void =>
-      thread.send({ kind: 'populate', address, from, to });
-    populate(mapping.address, this.#frame.framePosition & -PAGE_BYTES, mapping.sizeBytes);
-    populate(indexMapping.address, 0, indexMapping.sizeBytes);
-    thread.keepProcess();
-    await new Promise<void>((resolve) => {
-      this.#preparing.push(() => {}, resolve);
-    });
+    await this.#durability.prepare(this.#frame.framePosition);
     this.#checkNotClosed('prepare');
   }
 
@@ -380,8 +325,9 @@ export class Appender {
   #commit(): void {
     const frame = this.#frame;
     if (frame.count === 0) return;
-    this.#thread?.poll();
-    const fields = this.#stamp.stamp(this.#committedOffset, this.#chainCrc, this.#flushedOffset);
+    this.#durability.poll();
+    const { flushedOffset } = this.#durability;
+    const fields = this.#stamp.stamp(this.#committedOffset, this.#chainCrc, flushedOffset);
     this.#chainCrc = frame.seal(fields);
     this.#committedOffset = this.#nextOffset;
     const end = frame.framePosition;
@@ -392,7 +338,7 @@ export class Appender {
     this.#ring();
     this.#beginFrame();
     if (end >= this.#prepareAt) this.#prepareNext();
-    if (this.#settings.flushEach) this.#flushNow();
+    if (this.#settings.flushEach) this.#durability.flushNow();
   }
 
   /**
@@ -437,10 +383,9 @@ export class Appender {
 
   /** Goes on in a new segment. Until it is adopted, nothing has changed. */
   #roll(): void {
-    this.#thread?.poll();
+    this.#durability.poll();
     const sealed = this.#segment;
-    const next = createSegment(this.#supply, this.#log.directory, {
-      ...this.#settings,
+    const next = createSegment(this.#durability.supply, this.#log.directory, {
       logId: this.#control.logId,
       base: this.#nextOffset,
       previousBase: sealed.base,
@@ -448,16 +393,12 @@ export class Appender {
     });
     nameSession(this.#control, next);
     Atomics.store(sealed.index, SEALED, 1);
-    this.#unfinished.set(sealed.base, sealed);
     this.#segment = next;
-    this.#flusher.add(flushTarget(next), false);
-    this.#describeToThread(next, false);
     this.#frame.enter(next, FIRST_FRAME_AT);
     this.#reservation.drop();
     this.#enterSegment(next);
     this.#ring();
-    if (this.#thread === undefined) this.#retireFinished();
-    else if (this.#settings.flushIntervalMs === undefined) this.#thread.send({ kind: 'flush' });
+    this.#durability.follow(next);
   }
 
   #enterSegment(segment: WritableSegment): void {
@@ -467,7 +408,7 @@ export class Appender {
 
   #prepareNext(): void {
     this.#prepareAt = Infinity;
-    if (this.#thread !== undefined) this.#supply.request(this.#thread);
+    this.#durability.prepareNext();
   }
 
   #finishReservation(length: number | 'abandon'): number {
@@ -508,190 +449,8 @@ export class Appender {
     try {
       this.#commit();
     } catch (error) {
-      this.#poisonWith(error);
+      this.#durability.poisonWith(error);
     }
-  }
-
-  // --- Flush ---
-
-  /** In the next microtask, so that calls made in the same turn share the sync. */
-  #scheduleFlush(): void {
-    if (this.#isFlushScheduled) return;
-    this.#isFlushScheduled = true;
-    queueMicrotask(() => {
-      this.#isFlushScheduled = false;
-      this.#runFlush();
-    });
-  }
-
-  #runFlush(): void {
-    if (this.#flushes.isEmpty) return;
-    const thread = this.#thread;
-    const isLarge = this.#flusher.unflushedBytes() > INLINE_FLUSH_BYTES;
-    if (thread !== undefined && (isLarge || isGateBusy(this.#shared))) {
-      thread.keepProcess();
-      thread.send({ kind: 'flush' });
-      return;
-    }
-    try {
-      this.#flushNow();
-    } catch (error) {
-      this.#flushes.fail(error);
-    }
-  }
-
-  #flushNow(): void {
-    try {
-      this.#onFlushed(this.#flusher.flush());
-    } catch (error) {
-      this.#poisonWith(error);
-      throw error;
-    }
-    if (this.#thread === undefined) this.#retireFinished();
-  }
-
-  #onFlushed(offset: number): void {
-    this.#flushedOffset = Math.max(this.#flushedOffset, offset);
-    this.#flushes.settle(this.#flushedOffset);
-  }
-
-  #poisonWith(error: unknown): void {
-    if (this.#state !== CLOSED) this.#state = POISONED;
-    this.#poison ??= error;
-    this.#flushes.fail(error);
-  }
-
-  /** Waits until the maintenance thread has let go of every sealed segment. */
-  async #finishSealed(): Promise<void> {
-    const thread = this.#thread;
-    if (thread === undefined) return this.#retireFinished();
-    if (this.#unfinished.size === 0) return undefined;
-    thread.keepProcess();
-    thread.send({ kind: 'flush' });
-    return new Promise((resolve) => {
-      this.#whenThreadFlushed.push(resolve);
-    });
-  }
-
-  /** Without the thread: lets go of sealed segments that are durable, and of their descriptors. */
-  #retireFinished(): void {
-    if (this.#unfinished.size === 0) return;
-    try {
-      this.#onFlushed(this.#flusher.flush());
-      for (const { base } of this.#flusher.takeFinished()) this.#release(base);
-    } catch (error) {
-      this.#poisonWith(error);
-      throw error;
-    }
-  }
-
-  #release(base: number): void {
-    this.#unfinished.get(base)?.close();
-    this.#unfinished.delete(base);
-  }
-
-  /** Without the thread: background flushes, and the checkpoints that make the bound itself durable. */
-  #startTimers(): void {
-    const { flushIntervalMs } = this.#settings;
-    this.#flushTimer = setInterval(
-      () => this.#onFlushTimer(flushIntervalMs !== undefined),
-      flushIntervalMs ?? CHECKPOINT_INTERVAL_MS,
-    );
-    this.#flushTimer.unref();
-  }
-
-  #onFlushTimer(flushes: boolean): void {
-    if (this.#state !== READY && this.#state !== RESERVED) return;
-    try {
-      if (flushes && this.#flusher.unflushedBytes() > 0) this.#flushNow();
-      if (this.#flushedOffset === this.#checkpointedOffset) return;
-      this.#flusher.checkpoint();
-      this.#checkpointedOffset = this.#flushedOffset;
-    } catch (error) {
-      this.#poisonWith(error);
-    }
-  }
-
-  // --- The maintenance thread ---
-
-  #startThread(): void {
-    const { directory } = this.#log;
-    const { flushIntervalMs } = this.#settings;
-    this.#thread = new MaintenanceClient(
-      { directory, shared: this.#shared, flushIntervalMs },
-      (reply) => this.#onReply(reply),
-      () => this.#onThreadDeath(),
-    );
-    this.#describeToThread(this.#segment, true);
-  }
-
-  #describeToThread(segment: WritableSegment, named: boolean): void {
-    const { base, path, fd, indexFd } = segment;
-    this.#thread?.send({
-      kind: 'segment',
-      segment: {
-        base,
-        path,
-        indexPath: segment.indexPath,
-        fd,
-        indexFd,
-        address: segment.mapping.address,
-        sizeBytes: segment.mapping.sizeBytes,
-        indexAddress: segment.indexMapping.address,
-        indexBytes: segment.indexMapping.sizeBytes,
-        named,
-      },
-    });
-  }
-
-  #onReply(reply: Reply): void {
-    switch (reply.kind) {
-      case 'prepared':
-        this.#supply.receive(reply.segment);
-        break;
-      case 'prepare-failed':
-        // The roll that needs the segment tries again, and reports.
-        this.#supply.receive();
-        break;
-      case 'populated':
-        this.#preparing.shift()?.();
-        break;
-      case 'flushed':
-        this.#onFlushed(reply.offset);
-        if (!this.#flushes.isEmpty) this.#scheduleFlush();
-        this.#resolveThreadFlushed();
-        break;
-      case 'flush-failed':
-        this.#poisonWith(unpackFailure(reply.failure));
-        this.#resolveThreadFlushed();
-        break;
-      case 'finished':
-        this.#flusher.forget(reply.base);
-        this.#release(reply.base);
-        break;
-    }
-    const isIdle = this.#preparing.length + this.#whenThreadFlushed.length === 0;
-    if (isIdle && this.#flushes.isEmpty) this.#thread?.letProcessExit();
-  }
-
-  #resolveThreadFlushed(): void {
-    for (const resolve of this.#whenThreadFlushed.splice(0)) resolve();
-  }
-
-  /** The thread will not answer any more; those who wait look at the state again. */
-  #resolveAllWaits(): void {
-    for (const resolve of this.#preparing.splice(0)) resolve();
-    this.#resolveThreadFlushed();
-  }
-
-  /** Everything goes on in this thread. */
-  #onThreadDeath(): void {
-    this.#thread = undefined;
-    this.#supply.forgetRequests();
-    this.#resolveAllWaits();
-    if (this.#state === CLOSED) return;
-    this.#startTimers();
-    this.#runFlush();
   }
 
   // --- Close ---
@@ -701,16 +460,12 @@ export class Appender {
     const failure = this.#closeFrame();
     this.#state = CLOSED;
     clearTimeout(this.#commitTimer);
-    clearInterval(this.#flushTimer);
-    const thread = this.#thread;
-    await thread?.stop();
-    this.#thread = undefined;
-    this.#resolveAllWaits();
+    await this.#durability.stop();
     try {
       if (failure !== undefined) throw failure.error;
       this.#finish();
     } catch (error) {
-      this.#flushes.fail(error);
+      this.#durability.poisonWith(error);
       throw error;
     } finally {
       this.#letGo();
@@ -719,7 +474,7 @@ export class Appender {
 
   /** Commits what is open. What fails is told after everything has been let go. */
   #closeFrame(): { error: unknown } | undefined {
-    if (this.#state === POISONED) return { error: poisonedError(this.#poison) };
+    if (this.#state === POISONED) return { error: this.#durability.poisonedError() };
     try {
       this.#commit();
       return undefined;
@@ -730,9 +485,7 @@ export class Appender {
 
   /** Everything durable, then the mark that says so. */
   #finish(): void {
-    if (isPoisoned(this.#shared)) throw poisonedError(this.#poison);
-    this.#onFlushed(this.#flusher.flush());
-    this.#flusher.checkpoint();
+    this.#durability.finish();
     this.#control.writeCheckpoint({
       clean: true,
       durableOffset: this.#committedOffset,
@@ -746,10 +499,8 @@ export class Appender {
   /** Whatever fails here, the lock goes. */
   #letGo(): void {
     try {
-      this.#supply.discard();
       this.#reservation.drop();
-      for (const base of this.#unfinished.keys()) this.#release(base);
-      this.#segment.close();
+      this.#durability.release();
       this.#log.readers.close();
       this.#control.close();
       deleteTemporaries(this.#log.directory);
@@ -765,62 +516,12 @@ export class Appender {
 
   #refuse(action: string): never {
     if (this.#state === CLOSED) throw new LogClosedError('appender', action);
-    if (this.#state === POISONED) throw poisonedError(this.#poison);
+    if (this.#state === POISONED) throw this.#durability.poisonedError();
     throw new LogError(
       'RESERVED',
       `Cannot ${action}: a reservation is open; publish or abandon it first`,
     );
   }
-}
-
-/**
- * Makes a segment part of the log, empty. Its words are set before its name can be seen.
- * @throws {StorageError} nothing has changed
- */
-export function createSegment(
-  supply: SegmentSupply,
-  directory: string,
-  place: Omit<SegmentHeader, 'createdNs'>,
-): WritableSegment {
-  const prepared = supply.take();
-  const { logId, base, previousBase, application } = place;
-  const { sizeBytes, indexCapacity } = prepared;
-  const createdNs = BigInt(Date.now()) * 1_000_000n;
-  const header = { logId, base, previousBase, application, sizeBytes, indexCapacity, createdNs };
-  try {
-    return WritableSegment.adopt(directory, prepared, header);
-  } catch (error) {
-    supply.putBack(prepared);
-    throw error;
-  }
-}
-
-/** Names the active segment in the control page, so that a kill from here on can be salvaged. */
-export function nameSession(control: ControlFile, segment: WritableSegment): void {
-  const { dev, ino } = storage('look at', segment.path, () =>
-    fstatSync(segment.fd, { bigint: true }),
-  );
-  control.writeSession({ bootId: bootId(), device: dev, inode: ino });
-}
-
-function flushTarget(segment: WritableSegment): {
-  base: number;
-  path: string;
-  indexPath: string;
-  fd: number;
-  indexFd: number;
-  words: Int32Array;
-} {
-  const { base, path, fd, indexFd, index } = segment;
-  return { base, path, indexPath: segment.indexPath, fd, indexFd, words: index };
-}
-
-function deleteSegments(directory: string, bases: readonly number[]): void {
-  for (const base of bases) {
-    deleteFile(segmentPath(directory, base));
-    deleteFile(indexPath(directory, base));
-  }
-  syncDirectory(directory);
 }
 
 function notBytes(value: unknown): TypeError {

@@ -12,7 +12,8 @@ import { appenderSettings, type AppenderOptions, type AppenderSettings } from '.
 import { nowNs, recoverLog, type RecoveredLog } from '../recovery/recover.js';
 import { listNames } from '../segment/directory.js';
 import type { WritableSegment } from '../segment/writable-segment.js';
-import { Appender, createSegment, nameSession, type OpenedLog } from './appender.js';
+import { Appender, type OpenedLog } from './appender.js';
+import { createSegment, nameSession } from './log-steps.js';
 import { SegmentSupply } from './segment-supply.js';
 
 /**
@@ -122,7 +123,6 @@ function createFirstSegment(
 ): WritableSegment {
   const supply = new SegmentSupply(directory, settings);
   const segment = createSegment(supply, directory, {
-    ...settings,
     logId: control.logId,
     base: tail.offset,
     previousBase: tail.offset,

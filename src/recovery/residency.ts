@@ -72,8 +72,15 @@ function residentPages(path: string, sizeBytes: number): Uint8Array {
   }
 }
 
+let knownBootId: string | undefined;
+
 /** The kernel's id of this boot, or '' where there is none. */
 export function bootId(): string {
+  knownBootId ??= readBootId();
+  return knownBootId;
+}
+
+function readBootId(): string {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
   } catch {

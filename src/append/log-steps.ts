@@ -1,0 +1,49 @@
+/** Changes to the files of a log that an appender makes when it rolls or drops. */
+import { fstatSync } from 'node:fs';
+import type { ControlFile } from '../control/control-file.js';
+import { storage } from '../errors.js';
+import type { SegmentHeader } from '../format/segment-header.js';
+import { syncDirectory } from '../mapping/files.js';
+import { bootId } from '../recovery/residency.js';
+import { deleteFile, indexPath, segmentPath } from '../segment/directory.js';
+import { WritableSegment } from '../segment/writable-segment.js';
+import type { SegmentSupply } from './segment-supply.js';
+
+/**
+ * Makes a segment part of the log, empty. Its words are set before its name can be seen.
+ * @throws {StorageError} nothing has changed
+ */
+export function createSegment(
+  supply: SegmentSupply,
+  directory: string,
+  place: Pick<SegmentHeader, 'logId' | 'base' | 'previousBase' | 'application'>,
+): WritableSegment {
+  const prepared = supply.take();
+  const { logId, base, previousBase, application } = place;
+  const { sizeBytes, indexCapacity } = prepared;
+  const createdNs = BigInt(Date.now()) * 1_000_000n;
+  const header = { logId, base, previousBase, application, sizeBytes, indexCapacity, createdNs };
+  try {
+    return WritableSegment.adopt(directory, prepared, header);
+  } catch (error) {
+    supply.putBack(prepared);
+    throw error;
+  }
+}
+
+/** Names the active segment in the control page, so that a kill from here on can be salvaged. */
+export function nameSession(control: ControlFile, segment: WritableSegment): void {
+  const { dev, ino } = storage('look at', segment.path, () =>
+    fstatSync(segment.fd, { bigint: true }),
+  );
+  control.writeSession({ bootId: bootId(), device: dev, inode: ino });
+}
+
+/** Oldest first, so that what is left is always the end of the log. */
+export function deleteSegments(directory: string, bases: readonly number[]): void {
+  for (const base of bases) {
+    deleteFile(segmentPath(directory, base));
+    deleteFile(indexPath(directory, base));
+  }
+  syncDirectory(directory);
+}
