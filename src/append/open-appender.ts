@@ -45,7 +45,7 @@ export function openAppender(path: string, options: AppenderOptions = {}): Appen
 function prepareDirectory(directory: string, create: boolean): boolean {
   if (!existsSync(directory)) {
     if (!create) throw new LogError('NOT_A_LOG', `Cannot open ${directory}: it does not exist`);
-    storage('create', directory, () => mkdirSync(directory, { recursive: true }));
+    storage('create', directory, () => createDirectory(directory));
     syncDirectory(dirname(directory));
   }
   const names = listNames(directory);
@@ -65,6 +65,21 @@ function prepareDirectory(directory: string, create: boolean): boolean {
     throw new LogError('NOT_A_LOG', `Cannot open ${directory}: there is no stratalog in it`);
   }
   return true;
+}
+
+/**
+ * With the parents that are missing. Not `recursive`: where a file system refuses new directories with
+ * `ENOENT`, as /proc does, Node's own loop does not end.
+ */
+function createDirectory(path: string): void {
+  const parent = dirname(path);
+  if (!existsSync(parent)) createDirectory(parent);
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    // Somebody else may have been quicker.
+    if (!existsSync(path)) throw error;
+  }
 }
 
 function openLocked(

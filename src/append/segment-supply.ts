@@ -40,10 +40,6 @@ export class SegmentSupply {
     this.#requested = 0;
   }
 
-  get isWaiting(): boolean {
-    return this.#requested > 0;
-  }
-
   /**
    * A segment to adopt, without waiting for the thread.
    * @throws {StorageError} `ENOSPC` among others; nothing has changed

@@ -23,7 +23,6 @@ const VERSION_AT = MAGIC_BYTES;
 const CRC_AT = VERSION_AT + 4;
 const LOG_ID_AT = CRC_AT + 4;
 const LOG_ID_BYTES = 16;
-export const IDENTITY_BYTES = LOG_ID_AT + LOG_ID_BYTES;
 
 /** One of the log's kinds of file. */
 export interface FileKind {
