@@ -7,6 +7,7 @@ import {
   FRAME_HEADER_BYTES,
   FRAME_MAGIC,
   FRAME_MAGIC_AT,
+  FRAME_NEWER,
   FRAME_OK,
   FRAME_UNPUBLISHED,
   buildIndex,
@@ -138,7 +139,7 @@ const MAGIC_PATTERN = Buffer.from(Uint32Array.of(FRAME_MAGIC).buffer);
 const SEARCH_BYTES = 1024 * 1024;
 
 /**
- * Position of the first valid frame at or after `from`, by its magic, its own position and its
+ * Position of the first intact frame at or after `from`, by its magic, its own position and its
  * checksum; `undefined` if there is none. Finds the way back after damage.
  */
 export function findFrame(window: ByteWindow, from: number, seed: number): number | undefined {
@@ -152,10 +153,15 @@ export function findFrame(window: ByteWindow, from: number, seed: number): numbe
       continue;
     }
     const candidate = position + found - FRAME_MAGIC_AT;
-    if (candidate >= from && loadFrame(window, candidate, seed) === FRAME_OK) return candidate;
+    if (candidate >= from && isIntact(loadFrame(window, candidate, seed))) return candidate;
     position = candidate + 8;
   }
   return undefined;
+}
+
+/** Whatever wrote it: a frame of a newer format must not be passed over as if it were damage. */
+function isIntact(fault: FrameFault): boolean {
+  return fault === FRAME_OK || fault === FRAME_NEWER;
 }
 
 /** Index of the first magic that can end a header of an aligned frame lying within `bytes`. */

@@ -3,9 +3,10 @@
  * offsets they leave out. Verification reports that; repair acts on it.
  */
 import type { ControlFile } from '../control/control-file.js';
-import type { OffsetRange } from '../errors.js';
+import { UnsupportedVersionError, type OffsetRange } from '../errors.js';
 import type { Checkpoint } from '../format/control-page.js';
 import {
+  FRAME_NEWER,
   FRAME_OK,
   FRAME_UNPUBLISHED,
   frameBase,
@@ -59,6 +60,7 @@ export interface Inspection {
 /** Called as bytes are read. */
 export type Progress = (doneBytes: number, totalBytes: number) => void;
 
+/** @throws {UnsupportedVersionError} a segment or frame of a newer version, which is no damage */
 export function inspectLog(
   directory: string,
   control: ControlFile,
@@ -66,6 +68,8 @@ export function inspectLog(
 ): Inspection {
   const checkpoint = control.checkpoint();
   const listed = readSegmentList(directory, control.logId, checkpoint.startOffset);
+  const newer = listed.find(({ fault }) => fault instanceof UnsupportedVersionError);
+  if (newer !== undefined) throw newer.fault as UnsupportedVersionError;
   const reading = new Reading(control.logId, listed, progress);
   for (const segment of listed) reading.read(segment);
   const durableOffset = Math.max(checkpoint.durableOffset, reading.flushed);
@@ -112,6 +116,9 @@ class Reading {
       if (fault === FRAME_OK) {
         run = this.#extend(run, segment, scan, window);
         continue;
+      }
+      if (fault === FRAME_NEWER) {
+        throw new UnsupportedVersionError(path, `frame at ${scan.position}`);
       }
       this.reasons.set(`${path}:${scan.position}`, describeScanFault(fault));
       run = undefined;

@@ -66,6 +66,7 @@ export interface RepairOptions {
  *
  * @throws {LogLockedError}
  * @throws {LogError} `NOT_A_LOG`: neither a control page nor any segment is there
+ * @throws {UnsupportedVersionError} nothing was changed
  * @throws {StorageError}
  */
 export function repairLog(path: string, options: RepairOptions = {}): RepairReport {
@@ -215,7 +216,9 @@ class Repair {
   #headerFor(piece: Piece, logId: LogId, found: Inspection): SegmentHeader {
     const { header } = piece;
     const records = piece.end - piece.base;
-    if (header !== undefined && records <= header.indexCapacity) return header;
+    if (header !== undefined && records <= header.indexCapacity) {
+      return { ...header, previousBase: piece.previousBase };
+    }
     const like = header ?? found.listed.find((listed) => listed.header !== undefined)?.header;
     const used = Math.max(...piece.runs.map(({ endPosition }) => endPosition), records * 8);
     const sizeBytes = Math.max(like?.sizeBytes ?? MIN_SEGMENT_BYTES, alignUp(used, PAGE_BYTES));
@@ -263,6 +266,8 @@ interface Piece {
   readonly runs: readonly Run[];
   readonly header: SegmentHeader | undefined;
   readonly isDamaged: boolean;
+  /** Nothing of the log follows but a torn tail. */
+  readonly isLast: boolean;
   /** What the first frame behind this segment names as its predecessor. */
   readonly resumesAt: number;
 }
@@ -274,13 +279,16 @@ function pieces(found: Inspection): Piece[] {
     const end = bases[i + 1] ?? found.endOffset;
     const runs = found.runs.filter(({ offset }) => offset >= base && offset < end);
     const header = found.listed.find((segment) => segment.base === base)?.header;
+    // What precedes the first segment has been dropped, and is as its header says.
+    const previousBase = bases[i - 1] ?? header?.previousBase ?? base;
     return {
       base,
-      previousBase: bases[i - 1] ?? base,
+      previousBase,
       end,
       runs,
       header,
-      isDamaged: header === undefined || !isWhole(runs, base, end),
+      isDamaged: header?.previousBase !== previousBase || !isWhole(runs, base, end),
+      isLast: i === bases.length - 1,
       resumesAt: found.runs.find(({ offset }) => offset >= end)?.previousCrc ?? 0,
     };
   });
@@ -339,7 +347,9 @@ function copyFrames(piece: Piece, header: SegmentHeader, before: number, target:
     copyRun(run, target);
     ({ endOffset: offset, endPosition: position, chainCrc: chain, timeNs } = run);
   }
+  const last = piece.runs.at(-1);
   if (piece.end > offset) fillGap(piece.end, position + MIN_FRAME_BYTES, piece.resumesAt);
+  else if (piece.isLast && last !== undefined) copyTail(last, target);
   return chain;
 }
 
@@ -368,15 +378,29 @@ function makeGap(
 
 const COPY_BYTES = 1024 * 1024;
 
-function copyRun(run: Run, target: Target): void {
-  const window = new SegmentWindow(run.segment.path);
+function copyRun({ segment, position, endPosition }: Run, target: Target): void {
+  const window = new SegmentWindow(segment.path);
   try {
-    for (let at = run.position; at < run.endPosition; at += COPY_BYTES) {
-      const length = Math.min(COPY_BYTES, run.endPosition - at);
-      const from = window.load(at, length);
-      writeFully(target.fd, window.bytes.subarray(from, from + length), at, target.path);
-    }
+    copyRange(window, position, endPosition, target);
   } finally {
     window.close();
+  }
+}
+
+/** What lies behind the last frame of the log: for recovery to cut off, keep and report. */
+function copyTail({ segment, endPosition }: Run, target: Target): void {
+  const window = new SegmentWindow(segment.path);
+  try {
+    copyRange(window, endPosition, window.lastNonZero(endPosition), target);
+  } finally {
+    window.close();
+  }
+}
+
+function copyRange(window: SegmentWindow, from: number, to: number, target: Target): void {
+  for (let at = from; at < to; at += COPY_BYTES) {
+    const length = Math.min(COPY_BYTES, to - at);
+    const start = window.load(at, length);
+    writeFully(target.fd, window.bytes.subarray(start, start + length), at, target.path);
   }
 }
