@@ -33,6 +33,7 @@ import {
   asidePath,
   deleteFile,
   indexPath,
+  listNames,
   listSegments,
   segmentPath,
 } from '../segment/directory.js';
@@ -80,6 +81,9 @@ export function repairLog(path: string, options: RepairOptions = {}): RepairRepo
     lock.release();
   }
 }
+
+/** Ends the names of segments on their way to their own, in the folder of what was set aside. */
+const MISPLACED_SUFFIX = '.misplaced';
 
 class Repair {
   readonly #directory: string;
@@ -138,23 +142,32 @@ class Repair {
 
   /** Segments that bear each other's names get their own back; headers know. */
   #restoreNames(logId: LogId): void {
-    const misplaced: { base: number; temporary: string }[] = [];
     for (const name of listSegments(this.#directory)) {
-      const base = baseByHeader(segmentPath(this.#directory, name), logId);
+      const path = segmentPath(this.#directory, name);
+      const base = baseByHeader(path, logId);
       if (base === undefined || base === name) continue;
       // Not a temporary name: those are deleted at the next opening.
-      const temporary = asidePath(this.#directory, `${segmentName(base)}.misplaced`);
-      const path = segmentPath(this.#directory, name);
-      storage('rename', path, () => renameSync(path, temporary));
+      const aside = `${segmentName(name)}.${this.#label}${MISPLACED_SUFFIX}`;
+      storage('rename', path, () => renameSync(path, asidePath(this.#directory, aside)));
       deleteFile(indexPath(this.#directory, name));
-      misplaced.push({ base, temporary });
     }
-    for (const { base, temporary } of misplaced) {
+    this.#putBack(logId);
+  }
+
+  /** Also what a repair has left that died between taking segments out and putting them back. */
+  #putBack(logId: LogId): void {
+    const folder = join(this.#directory, ASIDE_NAME);
+    if (!existsSync(folder)) return;
+    const misplaced = listNames(folder).filter((name) => name.endsWith(MISPLACED_SUFFIX));
+    for (const name of misplaced) {
+      const from = join(folder, name);
+      const base = baseByHeader(from, logId);
+      if (base === undefined) continue;
       const taken = existsSync(segmentPath(this.#directory, base));
       const path = taken
-        ? asidePath(this.#directory, `${segmentName(base)}.${this.#label}`)
+        ? join(folder, name.slice(0, -MISPLACED_SUFFIX.length))
         : segmentPath(this.#directory, base);
-      storage('rename to', path, () => renameSync(temporary, path));
+      storage('rename to', path, () => renameSync(from, path));
       if (taken) this.#setAside.push(path);
     }
     if (misplaced.length > 0) syncDirectory(this.#directory);

@@ -1,13 +1,20 @@
 /** Recoveries that are killed at every one of their system calls that change something. Needs strace. */
 import { spawnSync } from 'node:child_process';
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { openAppender, openReader, type AppenderOptions } from '../../src/index.js';
+import {
+  openAppender,
+  openReader,
+  repairLog,
+  verifyLog,
+  type AppenderOptions,
+} from '../../src/index.js';
 import { dieWith, fixture, isStraceUsable } from '../support/dying.js';
 import {
   allFrames,
   copyOf,
+  flipBit,
   framesIn,
   readAll,
   segmentFile,
@@ -28,7 +35,7 @@ const RECOVERING: AppenderOptions = {
   flush: 'none',
   maintenance: false,
 };
-const CHANGING = 'fdatasync,fsync,rename,unlink,fallocate,pwrite64,mkdir,ftruncate';
+const CHANGING = 'fdatasync,fsync,rename,unlink,fallocate,pwrite64,mkdir,ftruncate,link';
 
 function names(end: number): string[] {
   return Array.from({ length: end }, (_, i) => `record ${i} `.padEnd(40, 'x'));
@@ -129,5 +136,37 @@ describe.skipIf(!isStraceUsable())('a dropBefore that is killed (skipped without
       expect(readAll(copy)).toEqual(names(nextOffset).slice(startOffset));
     }
     expect(starts).toEqual(new Set([0, third]));
+  });
+});
+
+describe.skipIf(!isStraceUsable())('a repair that is killed (skipped without strace)', () => {
+  it('is finished by the next one, and no intact record is lost', async () => {
+    const log = temporaryLogPath();
+    dieWith(log, { ...RECOVERING, commit: 'each' }, ['append', 300], ['close']);
+    const [first, second, third] = segmentsOf(log) as [number, number, number];
+    for (const segment of [first, third]) {
+      flipBit(segmentFile(log, segment), (framesIn(log, segment)[3]?.position as number) + 80);
+    }
+    const paths = [segmentFile(log, first), segmentFile(log, second)] as const;
+    renameSync(paths[0], `${paths[0]}.x`);
+    renameSync(paths[1], paths[0]);
+    renameSync(`${paths[0]}.x`, paths[1]);
+    let calls = 0;
+    for (let isOver = false; !isOver; calls++) {
+      const copy = copyOf(log);
+      isOver = !dieAt(calls + 1, 'repair-log.mjs', copy);
+      repairLog(copy);
+      const lost = [first + 3, third + 3];
+      expect(verifyLog(copy)).toMatchObject({
+        isIntact: true,
+        endOffset: 300,
+        lostBefore: lost.map((offset) => ({ from: offset, to: offset + 1 })),
+      });
+      const reader = openReader(copy);
+      const found = Array.from(reader.cursor(), ({ payload }) => Buffer.from(payload).toString());
+      expect(found).toEqual(names(300).filter((_, offset) => !lost.includes(offset)));
+      reader.close();
+    }
+    expect(calls).toBeGreaterThan(12);
   });
 });
