@@ -121,25 +121,35 @@ class Reading {
         throw new UnsupportedVersionError(path, `frame at ${scan.position}`);
       }
       this.reasons.set(`${path}:${scan.position}`, describeScanFault(fault));
+      const next = this.#findNext(scan, window, seed, fault);
+      if (next === undefined) return;
+      // Frames are published in order: an appender may have published this one since it was read.
+      window.forget();
+      if (scan.next() === FRAME_OK) {
+        run = this.#extend(run, segment, scan, window);
+        continue;
+      }
       run = undefined;
-      if (!this.#resync(scan, window, seed, fault)) return;
+      scan.resume(next.position, next.base);
     }
   }
 
-  /** Goes on behind damage. `false`: nothing intact follows. */
-  #resync(scan: FrameScan, window: SegmentWindow, seed: number, fault: ScanFault): boolean {
+  /** The next intact frame behind damage, if there is one. */
+  #findNext(
+    scan: FrameScan,
+    window: SegmentWindow,
+    seed: number,
+    fault: ScanFault,
+  ): { position: number; base: number } | undefined {
     const from =
       fault === FRAME_UNPUBLISHED ? window.firstNonZero(scan.position) & ~7 : scan.position + 8;
-    let next = findFrame(window, from, seed);
-    while (next !== undefined) {
-      const base = frameBase(window.words, window.load(next, 64));
-      if (base >= scan.offset) {
-        scan.resume(next, base);
-        return true;
-      }
-      next = findFrame(window, next + 8, seed);
+    let position = findFrame(window, from, seed);
+    while (position !== undefined) {
+      const base = frameBase(window.words, window.load(position, 64));
+      if (base >= scan.offset) return { position, base };
+      position = findFrame(window, position + 8, seed);
     }
-    return false;
+    return undefined;
   }
 
   #extend(

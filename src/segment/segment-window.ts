@@ -61,6 +61,11 @@ export class SegmentWindow implements ByteWindow {
     }
   }
 
+  /** What is loaded next is read anew, as it is then. */
+  forget(): void {
+    this.#start = this.#end = 0;
+  }
+
   close(): void {
     closeSync(this.fd);
   }
