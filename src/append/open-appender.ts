@@ -46,7 +46,6 @@ function prepareDirectory(directory: string, create: boolean): boolean {
   if (!existsSync(directory)) {
     if (!create) throw new LogError('NOT_A_LOG', `Cannot open ${directory}: it does not exist`);
     storage('create', directory, () => createDirectory(directory));
-    syncDirectory(dirname(directory));
   }
   const names = listNames(directory);
   if (names.includes(CONTROL_NAME)) return false;
@@ -80,6 +79,7 @@ function createDirectory(path: string): void {
     // Somebody else may have been quicker.
     if (!existsSync(path)) throw error;
   }
+  syncDirectory(parent);
 }
 
 function openLocked(

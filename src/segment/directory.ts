@@ -78,9 +78,10 @@ export function setSegmentAside(directory: string, base: number, label: string):
   return target;
 }
 
-/** A path in the log's `aside` folder, which is created when it is first needed. */
+/** A path in the log's `aside` folder, which is created, durably, when it is first needed. */
 export function asidePath(directory: string, name: string): string {
   const folder = join(directory, ASIDE_NAME);
-  storage('create', folder, () => mkdirSync(folder, { recursive: true }));
+  const created = storage('create', folder, () => mkdirSync(folder, { recursive: true }));
+  if (created !== undefined) syncDirectory(directory);
   return join(folder, name);
 }
