@@ -245,6 +245,8 @@ export class Appender {
    * durable. Readers that hold views of them keep them. Returns the new start of the log: the base of
    * the segment that holds `offset`.
    * @throws {RangeError} as a rejection: not an offset
+   * @throws {StorageError} as a rejection: a segment could not be deleted, or a sync failed, and the
+   *   appender is poisoned
    * @throws {LogError} as a rejection: `CLOSED` (also by a `close` meanwhile), `RESERVED`, `POISONED`
    */
   async dropBefore(offset: number): Promise<number> {
@@ -264,6 +266,7 @@ export class Appender {
       directory,
       bases.filter((base) => base < start),
     );
+    this.#durability.syncNames();
     return start;
   }
 

@@ -158,6 +158,11 @@ export class Durability {
     this.#orPoison(() => this.#flusher.moveStart(startOffset));
   }
 
+  /** Makes durable which files there are. */
+  syncNames(): void {
+    this.#orPoison(() => this.#flusher.syncNames());
+  }
+
   /** Something that could not be told to a caller has failed. */
   poisonWith(error: unknown): void {
     this.#poison ??= error;

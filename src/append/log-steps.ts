@@ -3,7 +3,6 @@ import { fstatSync } from 'node:fs';
 import type { ControlFile } from '../control/control-file.js';
 import { storage } from '../errors.js';
 import type { SegmentHeader } from '../format/segment-header.js';
-import { syncDirectory } from '../mapping/files.js';
 import { bootId } from '../recovery/residency.js';
 import { deleteFile, indexPath, segmentPath } from '../segment/directory.js';
 import { WritableSegment } from '../segment/writable-segment.js';
@@ -39,11 +38,10 @@ export function nameSession(control: ControlFile, segment: WritableSegment): voi
   control.writeSession({ bootId: bootId(), device: dev, inode: ino });
 }
 
-/** Oldest first, so that what is left is always the end of the log. */
+/** Oldest first, so that what is left is always the end of the log. The names' going is not synced. */
 export function deleteSegments(directory: string, bases: readonly number[]): void {
   for (const base of bases) {
     deleteFile(segmentPath(directory, base));
     deleteFile(indexPath(directory, base));
   }
-  syncDirectory(directory);
 }

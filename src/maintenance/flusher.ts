@@ -113,6 +113,14 @@ export class Flusher {
     });
   }
 
+  /** Makes durable which files there are. Names of new segments may be among them, so this poisons, too. */
+  syncNames(): void {
+    throughGate(this.#shared, () => {
+      this.#checkPoison();
+      this.#poisonOnFailure(() => syncDirectory(this.#directory));
+    });
+  }
+
   /**
    * Hands back the sealed segments that need no further sync, removing them from the list: their index
    * is synced here, once.
