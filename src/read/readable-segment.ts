@@ -9,6 +9,7 @@
  */
 import { CorruptionError, UnsupportedVersionError, type OffsetRange } from '../errors.js';
 import {
+  FRAME_BAD_CRC,
   FRAME_HEADER_BYTES,
   FRAME_NEWER,
   FRAME_OK,
@@ -205,8 +206,9 @@ export class ReadableSegment {
   #frameByRebuilding(slot: number): number {
     this.#rebuildIndex(`entry ${slot} does not lead to its record`);
     const frame = this.#frameByEntry(slot);
-    if (frame === undefined) throw this.#damageAt(this.#gapBefore(slot), slot, 'none', FRAME_OK);
-    return frame;
+    if (frame !== undefined) return frame;
+    const hole = this.#holeAround(slot);
+    throw this.#damageAt(hole.position, hole.slot, 'none', FRAME_OK);
   }
 
   /** Checks a frame in full and remembers it. */
@@ -344,21 +346,27 @@ export class ReadableSegment {
 
   // --- Damage ---
 
-  /** Where the frame of a record should be that no intact frame holds: behind the one before it. */
-  #gapBefore(slot: number): number {
+  /** Where the frame of a record that no intact frame holds should be, and the first record lost with it. */
+  #holeAround(slot: number): { position: number; slot: number } {
     const index = this.#index;
     for (let before = slot - 1; before >= 0; before--) {
       const entry = index[FIRST_ENTRY + before] as number;
       if (entry === 0) continue;
       const frame = entry < 0 ? entryPosition(entry) : this.frameOf(entry * 8);
-      return frame + frameLength(this.words, frame);
+      return { position: frame + frameLength(this.words, frame), slot: before + 1 };
     }
-    return FIRST_FRAME_AT;
+    return { position: FIRST_FRAME_AT, slot: 0 };
   }
 
   #damageAt(position: number, slot: number, found: string, fault: FrameFault): LogError {
-    if (fault === FRAME_NEWER)
-      return new UnsupportedVersionError(this.path, `frame at ${position}`);
+    if (fault === FRAME_NEWER) {
+      // Unless its checksum was left out, and it is damage that looks so.
+      const body = checkFrameBody(this.words, position, this.seed);
+      if (body !== FRAME_BAD_CRC) {
+        return new UnsupportedVersionError(this.path, `frame at ${position}`);
+      }
+      return this.#damageAt(position, slot, describeFault(body), body);
+    }
     const from = this.base + slot;
     const next = findFrame(this.#window(), position + 8, this.seed);
     const end = this.base + this.committedCount();
