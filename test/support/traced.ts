@@ -18,7 +18,7 @@ export interface Call {
   readonly end: number;
 }
 
-/** Runs a fixture of a log to its end; returns its calls that name a file of the log. */
+/** Runs a fixture of a log to its end; returns its calls that concern a file of the log. */
 export function traceFixture(script: string, log: string, args: string[], calls: string): Call[] {
   const folder = mkdtempSync(join(tmpdir(), 'stratalog-trace-'));
   try {
@@ -61,6 +61,7 @@ export function shown({ name, path }: Call): string {
 function parse(lines: readonly string[], log: string): Call[] {
   const main = /^\d+/.exec(lines[0] ?? '')?.[0];
   const calls: { -readonly [K in keyof Call]: Call[K] }[] = [];
+  const mappings: Mapped[] = [];
   const unfinished = new Map<string, (typeof calls)[number]>();
   for (const [line, text] of lines.entries()) {
     const [, thread = '', resumed, name = ''] = /^(\d+) +(<\.\.\. )?(\w+)/.exec(text) ?? [];
@@ -70,13 +71,31 @@ function parse(lines: readonly string[], log: string): Call[] {
       unfinished.delete(thread);
       continue;
     }
-    const path = pathIn(text, log);
+    const path = name === 'madvise' ? pathMapped(text, mappings) : pathIn(text, log);
     if (path === undefined) continue;
+    if (name === 'mmap') mappings.push({ path, ...extentOf(text) });
     const call = { name, path, text, isMainThread: thread === main, begin: line, end: line };
     calls.push(call);
     if (text.endsWith('<unfinished ...>')) unfinished.set(thread, call);
   }
   return calls;
+}
+
+interface Mapped {
+  readonly path: string;
+  readonly from: bigint;
+  readonly to: bigint;
+}
+
+function extentOf(text: string): { from: bigint; to: bigint } {
+  const [, length = '0', from = '0'] = /mmap\(NULL, (\d+),.* = (0x[0-9a-f]+)$/.exec(text) ?? [];
+  return { from: BigInt(from), to: BigInt(from) + BigInt(length) };
+}
+
+/** What is mapped where a call's first argument points. */
+function pathMapped(text: string, mappings: readonly Mapped[]): string | undefined {
+  const address = BigInt(/\((0x[0-9a-f]+)/.exec(text)?.[1] ?? 0);
+  return mappings.findLast(({ from, to }) => address >= from && address < to)?.path;
 }
 
 /** The last path of a line that is the log's; of a `rename` that is the new one. */
