@@ -33,6 +33,7 @@ interface Options {
   readonly until?: number;
   readonly limit: number;
   readonly format?: RecordFormat;
+  readonly json?: boolean;
   readonly framing: 'none' | 'length';
   readonly offsets?: boolean;
   readonly times?: boolean;
@@ -63,6 +64,7 @@ export function catCommand(): Command {
         .choices(['none', 'length'])
         .default('none'),
     )
+    .addOption(new Option('--json', "the same as '--format json'").conflicts('format'))
     .option('--offsets', 'begin each line with the offset and a tab')
     .option('--times', 'begin each line with the time and a tab')
     .option('--flushed', 'only records that a power cut cannot take back')
@@ -131,8 +133,8 @@ function resolve(place: Place, startOffset: number, bound: number): number {
 }
 
 function layoutOf(options: Options): Layout {
-  const { framing, offsets = false, times = false } = options;
-  const format = options.format ?? (framing === 'length' ? 'raw' : 'text');
+  const { framing, json = false, offsets = false, times = false } = options;
+  const format = options.format ?? (json ? 'json' : framing === 'length' ? 'raw' : 'text');
   if (framing === 'length' && format !== 'raw') {
     throw new InputError(`Framing 'length' is for raw records, not for ${format}`);
   }

@@ -93,7 +93,7 @@ describe.each([{ maintenance: false }, { maintenance: true }])(
     });
 
     it.each(
-      (['normal', 'process.exit', 'SIGKILL'] as const).flatMap((ending) =>
+      (['normal', 'process.exit', 'exception', 'SIGKILL'] as const).flatMap((ending) =>
         ['each', 'manual', { bytes: 5000, delayMs: 1 }].map((policy) => ({ ending, policy })),
       ),
     )(
@@ -102,7 +102,9 @@ describe.each([{ maintenance: false }, { maintenance: true }])(
         const path = temporaryLogPath();
         const args = [path, JSON.stringify(policy), ending, String(maintenance)];
         const { code, signal, result } = await runFixture('exit-without-close', args);
-        expect([code, signal]).toEqual(ending === 'SIGKILL' ? [null, 'SIGKILL'] : [0, null]);
+        expect([code, signal]).toEqual(
+          ending === 'SIGKILL' ? [null, 'SIGKILL'] : [ending === 'exception' ? 1 : 0, null],
+        );
         const left = result as { nextOffset: number; committedOffset: number };
         expect(left.nextOffset).toBe(54);
         const appender = openAppender(path, options);

@@ -38,6 +38,23 @@ describe('reserve', () => {
     reader.close();
   });
 
+  it('hands out the bytes of the segment itself: what is stored there is in the file at once', async () => {
+    const path = temporaryLogPath();
+    const appender = open(path);
+    const reservation = appender.reserve(16);
+    const marker = Buffer.from('built in place!!');
+    const content = (): Buffer => readFileSync(filesOf(path, '.log')[0] as string);
+    expect(content().includes(marker)).toBe(false);
+    reservation.payload.set(marker);
+    const at = content().indexOf(marker);
+    expect(at).toBeGreaterThan(4096);
+    expect(at % 8).toBe(0);
+    reservation.publish();
+    expect(content().indexOf(marker)).toBe(at);
+    expect(content().lastIndexOf(marker)).toBe(at);
+    await appender.close();
+  });
+
   it('publishes a shorter record, and cleans the rest that was written', async () => {
     const path = temporaryLogPath();
     const appender = open(path);

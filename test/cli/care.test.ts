@@ -1,7 +1,7 @@
 import { closeSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { openAppender, verifyLog } from '../../src/index.js';
+import { openAppender, openReader, verifyLog } from '../../src/index.js';
 import { runCli } from '../support/cli.js';
 import { bytes, temporaryLogPath } from '../support/temporary-log.js';
 
@@ -27,6 +27,14 @@ function damage(path: string, content: string): number {
   return position;
 }
 
+/** Time of the newest record. */
+function timesOf(path: string): { timeMs: number } {
+  const reader = openReader(path);
+  const { timeMs } = reader.get(reader.committedOffset - 1);
+  reader.close();
+  return { timeMs };
+}
+
 describe('info', () => {
   it('prints bounds, sizes, lock and segments as JSON', async () => {
     const path = await madeLog(3000);
@@ -45,6 +53,30 @@ describe('info', () => {
     expect(info.segments.length).toBeGreaterThan(1);
     expect(info.segments.reduce((sum, { records }) => sum + records, 0)).toBe(3000);
     expect(info.segments[0]).toMatchObject({ baseOffset: 0, sealed: true, sizeBytes: 65_536 });
+  });
+
+  it('tells sizes, times and rates', async () => {
+    const path = temporaryLogPath();
+    const appender = openAppender(path, { segmentSizeBytes: 64 * 1024 });
+    appender.append(bytes('1234'));
+    const { timeMs: first } = timesOf(path);
+    while (Date.now() < first + 40) await new Promise((resolve) => setTimeout(resolve, 5));
+    appender.appendBatch([bytes('5678'), bytes('')]);
+    await appender.close();
+    const { timeMs: last } = timesOf(path);
+    const info = JSON.parse(String((await runCli(['info', '--json', path])).stdout)) as object;
+    const usedBytes = 64 + 16 + 64 + 16 + 8;
+    expect(info).toMatchObject({
+      usedBytes,
+      allocatedBytes: 64 * 1024,
+      averageRecordBytes: usedBytes / 3,
+      firstTime: new Date(first).toISOString(),
+      lastTime: new Date(last).toISOString(),
+      recordsPerSecond: 3000 / (last - first),
+    });
+    const { stdout } = await runCli(['info', path]);
+    expect(String(stdout)).toMatch(/^time +.+ to .+ \([\d,]+ records\/s\)$/m);
+    expect(String(stdout)).toMatch(/^size +168 B used of 64\.0 KiB in 1 segment$/m);
   });
 
   it('describes an empty log as one without records', async () => {

@@ -78,16 +78,19 @@ describe('cat', () => {
     expect(stdout.equals(Buffer.from(expected.replace('hé', 'h\xc3\xa9'), 'latin1'))).toBe(true);
   });
 
-  it('shows records as JSON: text where it is UTF-8, base64 where it is not', async () => {
-    const path = await binaryLog();
-    const { stdout } = await runCli(['cat', '--format', 'json', path]);
-    const shown = String(stdout).trim().split('\n');
-    const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/);
-    expect(shown.map((line) => JSON.parse(line))).toEqual([
-      { offset: 0, time, text: 'hé' },
-      { offset: 1, time, base64: '/w==' },
-    ]);
-  });
+  it.each([[['--format', 'json']], [['--json']]])(
+    'shows records as JSON with %j: text where it is UTF-8, base64 where it is not',
+    async (json) => {
+      const path = await binaryLog();
+      const { stdout } = await runCli(['cat', ...json, path]);
+      const shown = String(stdout).trim().split('\n');
+      const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/);
+      expect(shown.map((line) => JSON.parse(line))).toEqual([
+        { offset: 0, time, text: 'hé' },
+        { offset: 1, time, base64: '/w==' },
+      ]);
+    },
+  );
 
   it('joins the pieces in which it encodes a large record', async () => {
     const path = temporaryLogPath();

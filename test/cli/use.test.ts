@@ -46,6 +46,7 @@ describe('wrong use', () => {
     ['a time in words', ['cat', '--until', 'yesterday', 'x']],
     ['a negative limit', ['cat', '--limit', '-1', 'x']],
     ['framing of text', ['cat', '--framing', 'length', '--format', 'text', 'x']],
+    ['two formats at once', ['cat', '--json', '--format', 'hex', 'x']],
     ['offsets in raw bytes', ['cat', '--format', 'raw', '--offsets', 'x']],
     ['no time for a demo', ['demo', '--seconds', '0', 'x']],
   ])('such as %s exits with 1, one line, and no log', async (_, args) => {

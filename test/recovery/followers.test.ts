@@ -1,7 +1,14 @@
 /** Readers of a log whose appender died, before and after another one takes it over. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { openAppender, openReader, type Appender, type Cursor } from '../../src/index.js';
+import {
+  inspectLock,
+  openAppender,
+  openReader,
+  type Appender,
+  type Cursor,
+} from '../../src/index.js';
+import { AppenderLock } from '../../src/mapping/lock.js';
 import { dieWith } from '../support/dying.js';
 import {
   framesIn,
@@ -82,6 +89,21 @@ describe('a reader of a log whose appender died', () => {
     expect(drain(cursor)).toEqual(names(room, room + 2));
     await appender.close();
     reader.close();
+  });
+
+  it('does not believe words that run ahead of the data while the next one still recovers', () => {
+    const log = temporaryLogPath();
+    dieWith(log, BY_HAND, ['append', 3], ['commit'], ['append', 3], ['commit']);
+    // As after a power cut: the words have arrived, the second frame has not.
+    const second = framesIn(log, 0)[1]?.position as number;
+    zero(segmentFile(log, 0), second);
+    const lock = AppenderLock.acquire(log);
+    expect(inspectLock(log).isLocked).toBe(true);
+    const reader = openReader(log);
+    expect(reader.committedOffset).toBe(3);
+    expect(drain(reader.cursor())).toEqual(names(0, 3));
+    reader.close();
+    lock.release();
   });
 
   it('that follows the flushed bound stays below it, and goes on with it', async () => {

@@ -124,21 +124,24 @@ describe('durable bound', () => {
     expect(next).toBeGreaterThan(10);
   });
 
-  it('is made durable itself after an idle flush in the thread of the appender', async () => {
-    const log = temporaryLogPath();
-    const appender = openAppender(log, {
-      segmentSizeBytes: 16 * 1024,
-      flush: 'none',
-      maintenance: true,
-    });
-    appendFrames(appender, 4);
-    await appender.flush();
-    // The maintenance thread does so within a second; no deadline here but that of the test itself.
-    while (checkpointedOffset(log) < 4) await new Promise((resolve) => setTimeout(resolve, 50));
-    const copy = await copyAndClose(log, appender);
-    zero(segmentFile(copy, 0), FIRST_FRAME_AT);
-    expect(damageOf(() => openAppender(copy, BY_HAND)).lost).toEqual({ from: 0, to: 4 });
-  });
+  it.each([{ maintenance: true }, { maintenance: false }])(
+    'is made durable itself after an idle flush, with maintenance thread: $maintenance',
+    async ({ maintenance }) => {
+      const log = temporaryLogPath();
+      const appender = openAppender(log, {
+        segmentSizeBytes: 16 * 1024,
+        flush: 'none',
+        maintenance,
+      });
+      appendFrames(appender, 4);
+      await appender.flush();
+      // That takes up to a second; no deadline here but that of the test itself.
+      while (checkpointedOffset(log) < 4) await new Promise((resolve) => setTimeout(resolve, 50));
+      const copy = await copyAndClose(log, appender);
+      zero(segmentFile(copy, 0), FIRST_FRAME_AT);
+      expect(damageOf(() => openAppender(copy, BY_HAND)).lost).toEqual({ from: 0, to: 4 });
+    },
+  );
 });
 
 /** The highest durable offset of the checkpoint slots. */
