@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { ControlFile } from '../control/control-file.js';
 import type { OffsetRange } from '../errors.js';
+import { isMissing } from '../mapping/files.js';
 import { inspectLog, type Damage, type Progress } from './inspect.js';
 
 /** What `verifyLog` found. */
@@ -26,6 +27,8 @@ export interface VerifyOptions {
   readonly onProgress?: Progress;
 }
 
+const ATTEMPTS = 5;
+
 /**
  * Checks every frame of a log: header, checksum, records, order and chain. Reads with ordinary system
  * calls, changes nothing, and works while an appender is at it: frames that it commits meanwhile may or
@@ -38,6 +41,17 @@ export interface VerifyOptions {
  */
 export function verifyLog(path: string, options: VerifyOptions = {}): VerifyReport {
   const directory = resolve(path);
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return verify(directory, options);
+    } catch (error) {
+      // A segment that was listed has been dropped since: begin again, from the new start.
+      if (attempt === ATTEMPTS || !isMissing(error)) throw error;
+    }
+  }
+}
+
+function verify(directory: string, options: VerifyOptions): VerifyReport {
   const control = ControlFile.open(directory, 'read');
   try {
     const found = inspectLog(directory, control, options.onProgress ?? (() => {}));

@@ -1,8 +1,10 @@
 /** Verification while somebody appends. */
-import fs from 'node:fs';
+import fs, { existsSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { afterEach, expect, it } from 'vitest';
 import { openAppender, verifyLog } from '../../src/index.js';
+import { dieWith } from '../support/dying.js';
+import { segmentFile, segmentsOf } from '../support/log-damage.js';
 import { appendNumbered } from '../support/logs.js';
 import { temporaryLogPath } from '../support/temporary-log.js';
 
@@ -49,4 +51,25 @@ it.each([1, 2])('takes no frames for damage that are committed during its read %
   expect(report.records).toBeGreaterThanOrEqual(50);
   expect(report.endOffset).toBe(report.records);
   await appender.close();
+});
+
+it('begins again from the new start when segments are dropped meanwhile', async () => {
+  const log = temporaryLogPath();
+  const options = { segmentSizeBytes: 16 * 1024, maintenance: false } as const;
+  const appender = openAppender(log, options);
+  appendNumbered(appender, 60, 500);
+  await appender.close();
+  const [, second, third] = segmentsOf(log) as [number, number, number];
+  let isDropped = false;
+  const report = verifyLog(log, {
+    onProgress: () => {
+      if (isDropped) return;
+      isDropped = true;
+      // In another process: this thread does nothing else until the report is there.
+      dieWith(log, options, ['dropBefore', third], ['close']);
+    },
+  });
+  expect(isDropped).toBe(true);
+  expect(existsSync(segmentFile(log, second))).toBe(false);
+  expect(report).toMatchObject({ isIntact: true, startOffset: third, endOffset: 60, segments: 1 });
 });
