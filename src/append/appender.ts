@@ -110,7 +110,9 @@ export class Appender {
     const onPoison = (): void => {
       if (this.#state !== CLOSED) this.#state = POISONED;
     };
-    this.#durability = new Durability({ ...log, offset: tail.offset, onPoison });
+    // The length of a reservation that has ended does no harm: it only makes this larger.
+    const storedEnd = (): number => this.#frame.position + recordBytes(this.#reservation.length);
+    this.#durability = new Durability({ ...log, offset: tail.offset, storedEnd, onPoison });
     this.#clock = this.#durability.clock;
     this.#stamp = new FrameStamp(this.#clock, log.epoch, tail.timeNs);
     this.#reservation = new Reservation((length) => this.#finishReservation(length));

@@ -9,7 +9,8 @@ import { MaintenanceClient } from '../maintenance/client.js';
 import { WallClock } from '../maintenance/clock.js';
 import { Flusher, isPoisoned, poisonedError, type FlushTarget } from '../maintenance/flusher.js';
 import { unpackFailure, type Reply } from '../maintenance/messages.js';
-import { createSharedState, isGateBusy, type SharedState } from '../maintenance/shared-state.js';
+import { APPENDER, isGateBusy } from '../maintenance/gate.js';
+import { createSharedState, type SharedState } from '../maintenance/shared-state.js';
 import type { AppenderSettings } from '../options.js';
 import type { WritableSegment } from '../segment/writable-segment.js';
 import { FlushQueue, type FlushResult } from './flush-queue.js';
@@ -29,6 +30,8 @@ export interface DurabilityOptions {
   /** The segment that is appended to; everything below `offset` is durable. */
   readonly active: WritableSegment;
   readonly offset: number;
+  /** Position in the active segment behind everything that has been stored for records. */
+  readonly storedEnd: () => number;
   /** A sync has failed: nothing after it can be believed durable. */
   readonly onPoison: () => void;
 }
@@ -43,6 +46,7 @@ export class Durability {
   readonly #flusher: Flusher;
   readonly #flushes: FlushQueue;
   readonly #onPoison: () => void;
+  readonly #storedEnd: () => number;
   /** Sealed segments that are not yet durable, by base. */
   readonly #unfinished = new Map<number, WritableSegment>();
   #active: WritableSegment;
@@ -59,11 +63,15 @@ export class Durability {
   constructor(options: DurabilityOptions) {
     const { directory, settings, control, durable, active, offset, onPoison } = options;
     this.#settings = settings;
+    this.#storedEnd = options.storedEnd;
     this.#onPoison = onPoison;
     this.#shared = createSharedState();
     this.clock = new WallClock(this.#shared);
     this.supply = new SegmentSupply(directory, settings);
-    this.#flusher = new Flusher(directory, control, this.#shared);
+    this.#flusher = new Flusher(directory, control, this.#shared, {
+      side: APPENDER,
+      onAbandoned: () => this.#storeAgain(),
+    });
     this.#flushes = new FlushQueue(durable);
     this.flushedOffset = this.#checkpointedOffset = offset;
     this.#active = active;
@@ -241,6 +249,12 @@ export class Durability {
     });
   }
 
+  /** What the thread was syncing when it died is synced as if it were new. */
+  #storeAgain(): void {
+    for (const sealed of this.#unfinished.values()) sealed.storeAgain(sealed.header.sizeBytes);
+    this.#active.storeAgain(this.#storedEnd());
+  }
+
   #release(base: number): void {
     this.#unfinished.get(base)?.close();
     this.#unfinished.delete(base);
@@ -351,10 +365,19 @@ export class Durability {
   /** Everything goes on in this thread. */
   #onThreadDeath(): void {
     this.#thread = undefined;
+    this.clock.stopSharing();
     this.supply.forgetRequests();
+    if (!this.#isStopped) this.#takeOver();
     this.#answerAll();
-    if (this.#isStopped) return;
+  }
+
+  #takeOver(): void {
     this.#startTimer();
+    try {
+      this.#finishInline();
+    } catch {
+      // Poisoned: those who wait for a flush have been told.
+    }
     this.#runFlush();
   }
 }

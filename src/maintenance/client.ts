@@ -6,7 +6,7 @@ import {
   type MessagePort,
 } from 'node:worker_threads';
 import type { Reply, Request, ThreadData } from './messages.js';
-import { REPLIES, WAKE, type SharedState } from './shared-state.js';
+import { REPLIES, THREAD_ENDED, WAKE, type SharedState } from './shared-state.js';
 
 export class MaintenanceClient {
   readonly #shared: SharedState;
@@ -20,12 +20,12 @@ export class MaintenanceClient {
 
   /**
    * Starts the thread. `onReply` runs on the appender's thread, from `poll` or from its event loop.
-   * `onDeath` is called if the thread ends without having been stopped.
+   * `onDeath` is called, after its last replies, if the thread ends without having been stopped.
    */
   constructor(
     data: Omit<ThreadData, 'port'>,
     onReply: (reply: Reply) => void,
-    onDeath: (error: unknown) => void,
+    onDeath: () => void,
   ) {
     const { port1, port2 } = new MessageChannel();
     const workerData: ThreadData = { ...data, port: port2 };
@@ -43,9 +43,14 @@ export class MaintenanceClient {
       execArgv: [],
     });
     this.#exited = new Promise((resolve) => {
-      this.#worker.on('exit', () => resolve());
+      this.#worker.on('exit', () => {
+        this.#onExit();
+        if (!this.#isStopping) onDeath();
+        resolve();
+      });
     });
-    this.#worker.on('error', onDeath);
+    // Whatever ends the thread, 'exit' follows, and everything goes on without it.
+    this.#worker.on('error', () => {});
     this.letProcessExit();
   }
 
@@ -85,6 +90,10 @@ export class MaintenanceClient {
     this.keepProcess();
     this.send({ kind: 'stop' });
     await this.#exited;
+  }
+
+  #onExit(): void {
+    Atomics.store(this.#shared, THREAD_ENDED, 1);
     this.poll();
     this.#port.close();
   }

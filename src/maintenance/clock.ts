@@ -50,6 +50,11 @@ export class WallClock {
     return now;
   }
 
+  /** The maintenance thread is gone, and keeps the shared clock no more. */
+  stopSharing(): void {
+    this.#shared[CLOCK_LIVE] = 0;
+  }
+
   /** Whether time may have gone on since `tick`. Two loads. */
   hasMoved(tick: number): boolean {
     return this.#shared[CLOCK_MS] !== tick || this.#shared[CLOCK_LIVE] !== 1;

@@ -21,7 +21,8 @@ import {
   SEALED,
 } from '../format/index-header.js';
 import { syncDirectory, syncFile } from '../mapping/files.js';
-import { FLUSHES, POISONED, throughGate, type SharedState } from './shared-state.js';
+import { throughGate, type Side } from './gate.js';
+import { FLUSHES, POISONED, type SharedState } from './shared-state.js';
 
 /** A segment that may hold commits which are not durable yet. */
 export interface FlushTarget {
@@ -34,6 +35,17 @@ export interface FlushTarget {
   readonly words: Int32Array;
 }
 
+/** Which of the two flushers this is. */
+export interface FlusherRole {
+  readonly side: Side;
+  /**
+   * The other thread has ended in the middle of a sync or of writing a checkpoint. A failure may have
+   * been reported to it, and is not reported again: all that is not known to be durable has to be
+   * stored anew before the next sync.
+   */
+  readonly onAbandoned: () => void;
+}
+
 interface Entry {
   readonly target: FlushTarget;
   /** Its name was made durable by a sync of the directory. */
@@ -44,13 +56,15 @@ export class Flusher {
   readonly #directory: string;
   readonly #control: ControlFile;
   readonly #shared: SharedState;
+  readonly #role: FlusherRole;
   /** Oldest first; the last one is active, or sealed with its successor about to be added. */
   #entries: Entry[] = [];
 
-  constructor(directory: string, control: ControlFile, shared: SharedState) {
+  constructor(directory: string, control: ControlFile, shared: SharedState, role: FlusherRole) {
     this.#directory = directory;
     this.#control = control;
     this.#shared = shared;
+    this.#role = role;
   }
 
   /** `named`: the directory has been synced since the segment got its name. */
@@ -78,7 +92,7 @@ export class Flusher {
    * @throws {StorageError} the sync failed; from now on everything throws `POISONED`
    */
   flush(): number {
-    return throughGate(this.#shared, () => this.#flush());
+    return this.#throughGate(() => this.#flush());
   }
 
   /**
@@ -86,7 +100,7 @@ export class Flusher {
    * for damage even if nothing is committed afterwards.
    */
   checkpoint(): void {
-    throughGate(this.#shared, () => {
+    this.#throughGate(() => {
       this.#checkPoison();
       const durableOffset = this.#flush();
       this.#poisonOnFailure(() => {
@@ -99,7 +113,7 @@ export class Flusher {
 
   /** Records durably that the log starts at `startOffset`, the base of a segment that stays. */
   moveStart(startOffset: number): void {
-    throughGate(this.#shared, () => {
+    this.#throughGate(() => {
       this.#checkPoison();
       const { segmentBase, durableOffset } = this.#control.checkpoint();
       this.#poisonOnFailure(() =>
@@ -126,7 +140,7 @@ export class Flusher {
    * is synced here, once.
    */
   takeFinished(): FlushTarget[] {
-    return throughGate(this.#shared, () => {
+    return this.#throughGate(() => {
       const finished: FlushTarget[] = [];
       while (this.#entries.length > 1 && isFinished((this.#entries[0] as Entry).target)) {
         const { target } = this.#entries.shift() as Entry;
@@ -135,6 +149,10 @@ export class Flusher {
       }
       return finished;
     });
+  }
+
+  #throughGate<T>(action: () => T): T {
+    return throughGate(this.#shared, this.#role.side, this.#role.onAbandoned, action);
   }
 
   #flush(): number {

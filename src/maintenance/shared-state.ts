@@ -6,7 +6,7 @@ const WORDS_PER_LINE = 16;
 
 /** Counts messages to the maintenance thread, which sleeps on it. */
 export const WAKE = 0;
-/** 1 while a thread is inside the gate: syncing, or changing the control page. */
+/** Who is inside the gate, syncing or changing the control page: 0 for nobody (`gate.ts`). */
 export const GATE = WORDS_PER_LINE;
 /** 1 once a sync has failed: nothing after it can be believed durable. */
 export const POISONED = 2 * WORDS_PER_LINE;
@@ -21,28 +21,15 @@ export const CLOCK_WANTED = 6 * WORDS_PER_LINE;
 /** Counts syncs that have moved the flushed bound, in either thread. */
 export const FLUSHES = 7 * WORDS_PER_LINE;
 
-const LINES = 8;
+/** The kernel's number of the maintenance thread, as /proc names it; 0 if it is not known (yet). */
+export const THREAD_ID = 8 * WORDS_PER_LINE;
+/** 1 once the appender has been told that the maintenance thread has ended. */
+export const THREAD_ENDED = 9 * WORDS_PER_LINE;
+
+const LINES = 10;
 
 export type SharedState = Int32Array;
 
 export function createSharedState(): SharedState {
   return new Int32Array(new SharedArrayBuffer(LINES * WORDS_PER_LINE * 4));
-}
-
-/**
- * Runs `action` alone among the two threads. Two syncs of one descriptor must never overlap: the
- * kernel reports a failed write-back to one of them only.
- */
-export function throughGate<T>(shared: SharedState, action: () => T): T {
-  while (Atomics.compareExchange(shared, GATE, 0, 1) !== 0) Atomics.wait(shared, GATE, 1);
-  try {
-    return action();
-  } finally {
-    Atomics.store(shared, GATE, 0);
-    Atomics.notify(shared, GATE);
-  }
-}
-
-export function isGateBusy(shared: SharedState): boolean {
-  return Atomics.load(shared, GATE) !== 0;
 }

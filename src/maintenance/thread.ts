@@ -18,6 +18,7 @@ import {
 } from '../segment/writable-segment.js';
 import { ClockTicker, TICK_MS } from './clock.js';
 import { Flusher } from './flusher.js';
+import { MAINTENANCE, announceThread } from './gate.js';
 import { PageToucher } from './page-toucher.js';
 import { packFailure, type Reply, type Request, type ThreadData } from './messages.js';
 import { FLUSHES, REPLIES, WAKE } from './shared-state.js';
@@ -47,7 +48,11 @@ class MaintenanceThread {
   constructor(data: ThreadData) {
     this.#data = data;
     this.#control = ControlFile.open(data.directory, 'write');
-    this.#flusher = new Flusher(data.directory, this.#control, data.shared);
+    announceThread(data.shared);
+    this.#flusher = new Flusher(data.directory, this.#control, data.shared, {
+      side: MAINTENANCE,
+      onAbandoned: () => {},
+    });
     this.#clock = new ClockTicker(data.shared);
     this.#flushDue = this.#nextFlush();
   }

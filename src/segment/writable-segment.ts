@@ -209,6 +209,19 @@ export class WritableSegment {
     }
   }
 
+  /**
+   * Stores a word of every page from the flushed position up to `end` again, so that the next sync
+   * writes them all: the kernel counts pages as written that it has failed to write.
+   */
+  storeAgain(end: number): void {
+    const flushed = Atomics.load(this.index, FLUSHED_POSITION) * 8;
+    // The header page goes with the first frames.
+    const from = flushed === FIRST_FRAME_AT ? 0 : flushed - (flushed % PAGE_BYTES);
+    for (let at = from; at < Math.min(end, this.header.sizeBytes); at += PAGE_BYTES) {
+      Atomics.store(this.words, at >> 2, Atomics.load(this.words, at >> 2));
+    }
+  }
+
   /** After the last sync. The mappings go now, or with the last view that was lent of them. */
   close(): void {
     if (this.#closed) return;
