@@ -37,7 +37,7 @@ import { FIRST_FRAME_AT, segmentSeed, type SegmentHeader } from '../format/segme
 import { clearRange, syncDirectory, syncFile, writeFully } from '../mapping/files.js';
 import {
   asidePath,
-  deleteBelow,
+  deleteLeftovers,
   deleteTemporaries,
   listNames,
   segmentPath,
@@ -99,7 +99,7 @@ export function recoverLog(
   const survey = surveyLog(directory, control);
   if (survey.damage !== undefined) throw survey.damage;
   deleteTemporaries(directory);
-  deleteBelow(directory, survey.checkpoint.startOffset);
+  deleteLeftovers(directory, survey.checkpoint.startOffset);
   const last = survey.segments.at(-1);
   const recovery = new Recovery(directory, survey, stamp);
   if (last === undefined) return recovery.withoutSegments();

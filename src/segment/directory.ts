@@ -39,14 +39,20 @@ export function deleteTemporaries(directory: string): void {
   }
 }
 
-/** Deletes the segments of lower bases, and their indexes: what a `dropBefore` has not come to. */
-export function deleteBelow(directory: string, startOffset: number): void {
-  const dropped = listNames(directory).filter((name) => {
+/**
+ * Deletes what an appender that was killed has left behind: the segments below the start, which a
+ * `dropBefore` had not come to, and indexes without a segment, whose roll was interrupted between the
+ * two renames. An index holds nothing that its segment does not; whoever has one mapped keeps it.
+ */
+export function deleteLeftovers(directory: string, startOffset: number): void {
+  const names = listNames(directory);
+  const segments = new Set(names.map(segmentBaseOf));
+  const left = names.filter((name) => {
     const base = segmentBaseOf(name) ?? indexBaseOf(name);
-    return base !== undefined && base < startOffset;
+    return base !== undefined && (base < startOffset || !segments.has(base));
   });
-  for (const name of dropped.sort()) deleteFile(join(directory, name));
-  if (dropped.length > 0) syncDirectory(directory);
+  for (const name of left.sort()) deleteFile(join(directory, name));
+  if (left.length > 0) syncDirectory(directory);
 }
 
 /** Deletes a file that may be gone already. */

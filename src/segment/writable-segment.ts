@@ -152,7 +152,8 @@ export class WritableSegment {
 
   /**
    * Gives prepared files their place in the log: headers first, then the names, the index before the
-   * segment, so that whoever sees the segment sees its index. Not yet durable; the flush that first
+   * segment, so that whoever sees the segment sees its index. (A kill in between leaves an index alone,
+   * which the next opening deletes.) Not yet durable; the flush that first
    * covers the segment syncs header and directory. On failure the prepared files are as they were.
    */
   static adopt(

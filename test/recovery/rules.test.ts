@@ -1,15 +1,17 @@
 /** One test for each rule of recovery, on logs that were not closed, or were closed and then damaged. */
 import {
+  copyFileSync,
   readFileSync,
   readdirSync,
   rmSync,
+  statSync,
   statfsSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { crc32c } from '@node-rs/crc32';
 import { describe, expect, it } from 'vitest';
 import {
@@ -451,6 +453,27 @@ describe('recovery', () => {
       reader.close();
       await again.close();
     }
+  });
+
+  it('removes an index whose segment a killed roll had not come to, and no other', async () => {
+    const log = temporaryLogPath();
+    dieWith(log, BY_HAND, ['append', 3], ['commit'], ['rollAndDie']);
+    const isIndex = (file: string): boolean => file.endsWith('.index');
+    const [own, orphan] = readdirSync(log).filter(isIndex) as [string, string];
+    expect(segmentsOf(log)).toEqual([0]);
+    expect(orphan).toBe(basename(indexFile(log, Number.parseInt(orphan, 10))));
+    const { ino } = statSync(join(log, own));
+    const { rebuiltIndexes } = await recover(log);
+    expect(rebuiltIndexes).toEqual([]);
+    expect(readdirSync(log).filter(isIndex)).toEqual([own]);
+    expect(statSync(join(log, own)).ino).toBe(ino);
+    // Nor in a log that was closed since.
+    copyFileSync(join(log, own), join(log, orphan));
+    expect((await recover(log)).outcome).toBe('clean');
+    expect(readdirSync(log).filter(isIndex)).toEqual([own]);
+    const records = readAll(log);
+    expect(records).toEqual(names(0, records.length));
+    expect(records.length).toBeGreaterThan(3);
   });
 
   it('rebuilds a missing index and one of nonsense', async () => {
