@@ -311,7 +311,9 @@ export class Cursor implements RecordView {
     if (next === undefined) {
       const start = segments.startOffset;
       if (offset < start) throw new OffsetOutOfRangeError(offset, start, this.#source.bound());
-      return false;
+      segments.checkPresent(offset);
+      next = segments.beginningAt(offset);
+      if (next === undefined) return false;
     }
     this.#use(next);
     this.#next = this.#frameEnd = FIRST_FRAME_AT;

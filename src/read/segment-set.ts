@@ -18,7 +18,7 @@ import { isMissing } from '../mapping/files.js';
 import { areWordsTrue } from '../mapping/lock.js';
 import { surveyLog, type Survey, type WalkedSegment } from '../recovery/survey.js';
 import { indexPath, listSegments, segmentPath } from '../segment/directory.js';
-import { readListedSegment } from '../segment/segment-list.js';
+import { missingSegment, readListedSegment, type ListedSegment } from '../segment/segment-list.js';
 import { SegmentWindow } from '../segment/segment-window.js';
 import { ReadableSegment, type FoundBounds, type Verify } from './readable-segment.js';
 
@@ -64,8 +64,21 @@ export class SegmentSet {
     return [...this.#faults, ...found];
   }
 
-  /** The segment that holds `offset`, or would if it is the last; `undefined` below the start. */
+  /**
+   * The segment that holds `offset`, or would if it is the last; `undefined` below the start.
+   * @throws {CorruptionError} the segment that did is missing
+   */
   holding(offset: number): ReadableSegment | undefined {
+    const segment = this.#lastFrom(offset);
+    if (segment === undefined || segment.base === this.#bases.at(-1)) return segment;
+    const end = segment.base + segment.committedCount();
+    if (offset < end) return segment;
+    this.checkPresent(end);
+    return this.#lastFrom(offset);
+  }
+
+  /** The last segment that begins at or below `offset`. */
+  #lastFrom(offset: number): ReadableSegment | undefined {
     const bases = this.#bases;
     let low = 0;
     let high = bases.length;
@@ -86,6 +99,18 @@ export class SegmentSet {
   beginningAt(base: number): ReadableSegment | undefined {
     const at = this.#bases.indexOf(base);
     return at < 0 ? undefined : this.#segment(at);
+  }
+
+  /**
+   * For an offset at which a segment ends: whether none begins there although later ones exist.
+   * @throws {CorruptionError} that names the missing segment
+   */
+  checkPresent(base: number): void {
+    // While the directory was listed, segments may have come that the list has only some of.
+    if (this.#survey === undefined) this.#relist();
+    if (base < this.startOffset || this.#bases.includes(base)) return;
+    const next = this.#bases.find((later) => later > base);
+    if (next !== undefined) throw missingSegment(this.#directory, { from: base, to: next });
   }
 
   /** Bases of all segments, ascending. */
@@ -219,12 +244,7 @@ export class SegmentSet {
   }
 
   #openSegment(at: number, base: number): ReadableSegment {
-    const listed = readListedSegment(
-      this.#directory,
-      base,
-      this.#control.logId,
-      this.#bases[at - 1],
-    );
+    const listed = readListedSegment(this.#directory, base, this.#control.logId, undefined);
     if (listed.header === undefined) throw listed.fault;
     const { header } = listed;
     const walked = this.#survey?.walked.find((segment) => segment.header.base === base);
@@ -232,11 +252,13 @@ export class SegmentSet {
     if (walked !== undefined) {
       return this.#make(header, this.#boundsOf(walked, next !== undefined));
     }
-    return next === undefined ? this.#make(header, undefined) : this.#openSealed(header, next);
+    return next === undefined
+      ? this.#make(header, undefined)
+      : this.#openSealed(listed, header, next);
   }
 
   /** A sealed segment's end is known from its successor, so its words need not be believed. */
-  #openSealed(header: SegmentHeader, next: number): ReadableSegment {
+  #openSealed(listed: ListedSegment, header: SegmentHeader, next: number): ReadableSegment {
     try {
       const segment = this.#make(header, undefined);
       if (segment.endsAfter(next - header.base)) return segment;
@@ -245,7 +267,8 @@ export class SegmentSet {
       if (!(error instanceof LogError)) throw error;
       if (error instanceof StorageError && !isMissing(error)) throw error;
     }
-    return this.#make(header, walkBounds(this.#directory, header, next));
+    const { missing } = readListedSegment(this.#directory, next, header.logId, listed);
+    return this.#make(header, walkBounds(this.#directory, header, missing?.from ?? next));
   }
 
   #make(header: SegmentHeader, found: FoundBounds | undefined): ReadableSegment {

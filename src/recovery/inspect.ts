@@ -15,6 +15,7 @@ import {
 } from '../format/frame.js';
 import { FrameScan, describeScanFault, findFrame, type ScanFault } from '../format/frame-scan.js';
 import { FIRST_FRAME_AT, segmentSeed } from '../format/segment-header.js';
+import { segmentPath } from '../segment/directory.js';
 import { readSegmentList, type ListedSegment } from '../segment/segment-list.js';
 import { SegmentWindow } from '../segment/segment-window.js';
 
@@ -204,7 +205,7 @@ function assemble(
   let offset = checkpoint.startOffset;
   let previous: Run | undefined;
   const describe = (next: Run | undefined, to: number): Damage =>
-    describeHole(directory, listed, reading, previous, next, { from: offset, to });
+    describeHole(directory, checkpoint, listed, reading, previous, next, { from: offset, to });
   for (const run of reading.runs) {
     const isContinuation = run.offset === offset && doesFollow(previous, run);
     if (!isContinuation && offset >= durableOffset) break;
@@ -238,8 +239,19 @@ function headerDamage(listed: readonly ListedSegment[], durableOffset: number): 
     }));
 }
 
+/** Whether a segment that began at `base` is gone: the one after it says so, or the checkpoint. */
+function isSegmentMissing(
+  listed: readonly ListedSegment[],
+  { segmentBase }: Checkpoint,
+  base: number,
+): boolean {
+  if (listed.some((segment) => segment.missing?.from === base)) return true;
+  return segmentBase === base && listed.every((segment) => segment.base !== base);
+}
+
 function describeHole(
   directory: string,
+  checkpoint: Checkpoint,
   listed: readonly ListedSegment[],
   reading: Reading,
   previous: Run | undefined,
@@ -248,8 +260,9 @@ function describeHole(
 ): Damage {
   const lost = range.to > range.from ? range : undefined;
   const holder = listed.findLast(({ base }) => base <= range.from);
-  if (holder === undefined) {
-    return { path: directory, position: 0, lengthBytes: 0, reason: 'a segment is missing', lost };
+  if (holder === undefined || isSegmentMissing(listed, checkpoint, range.from)) {
+    const path = segmentPath(directory, range.from);
+    return { path, position: 0, lengthBytes: 0, reason: 'the segment is missing', lost };
   }
   const position = previous?.segment === holder ? previous.endPosition : FIRST_FRAME_AT;
   const end = next?.segment === holder ? next.position : (holder.header?.sizeBytes ?? position);

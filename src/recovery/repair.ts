@@ -307,9 +307,16 @@ function pieces(found: Inspection): Piece[] {
   });
 }
 
-/** Bases of the segments that are there, and of one for every hole that fits none of them. */
+/**
+ * Bases of the segments that are there, of those that these name as the ones before them, and of one for
+ * every hole that fits none of them.
+ */
 function pieceBases({ listed, runs, checkpoint, endOffset }: Inspection): number[] {
-  const bases = listed.map(({ base }) => base).filter((base) => base < endOffset);
+  const bases = listed
+    .flatMap(({ base, header, missing }) =>
+      header === undefined || missing === undefined ? [base] : [header.previousBase, base],
+    )
+    .filter((base) => base < endOffset);
   if (bases[0] !== checkpoint.startOffset) bases.unshift(checkpoint.startOffset);
   const added = bases.flatMap((base, i) => {
     const end = bases[i + 1] ?? endOffset;

@@ -20,7 +20,8 @@ import {
 } from '../format/frame.js';
 import { FrameScan, describeScanFault, findFrame, type ScanFault } from '../format/frame-scan.js';
 import { FIRST_FRAME_AT, segmentSeed, type SegmentHeader } from '../format/segment-header.js';
-import { readSegmentList, type ListedSegment } from '../segment/segment-list.js';
+import { segmentPath } from '../segment/directory.js';
+import { missingSegment, readSegmentList, type ListedSegment } from '../segment/segment-list.js';
 import { SegmentWindow } from '../segment/segment-window.js';
 import { isCleanEnd } from './clean-end.js';
 
@@ -65,25 +66,26 @@ export function surveyLog(directory: string, control: ControlFile): Survey {
   const checkpoint = control.checkpoint();
   const listed = readSegmentList(directory, control.logId, checkpoint.startOffset);
   checkStart(listed, checkpoint, directory);
-  if (isCleanEnd(directory, checkpoint, listed)) return cleanSurvey(checkpoint, listed);
+  if (isCleanEnd(directory, checkpoint, listed)) return cleanSurvey(checkpoint, listed, directory);
   return new Walk(checkpoint, listed, control.logId, directory).run();
 }
 
-function checkStart(listed: readonly ListedSegment[], checkpoint: Checkpoint, path: string): void {
-  const first = listed[0]?.base ?? checkpoint.durableOffset;
-  if (first <= checkpoint.startOffset) return;
-  const lost = { from: checkpoint.startOffset, to: first };
-  throw new CorruptionError(
-    path,
-    0,
-    `a segment of base ${checkpoint.startOffset}`,
-    listed.length === 0 ? 'no segments' : `a first segment of base ${first}`,
-    lost,
-  );
+function checkStart(
+  listed: readonly ListedSegment[],
+  { startOffset, durableOffset }: Checkpoint,
+  directory: string,
+): void {
+  const first = listed[0]?.base ?? durableOffset;
+  if (first > startOffset) throw missingSegment(directory, { from: startOffset, to: first });
 }
 
-function cleanSurvey(checkpoint: Checkpoint, listed: readonly ListedSegment[]): Survey {
+function cleanSurvey(
+  checkpoint: Checkpoint,
+  listed: readonly ListedSegment[],
+  directory: string,
+): Survey {
   const headers = listed.map((segment, i) => {
+    if (segment.missing !== undefined) throw missingSegment(directory, segment.missing);
     if (segment.header === undefined) throw lostSegment(segment, listed[i + 1], checkpoint);
     return segment.header;
   });
@@ -116,6 +118,8 @@ class Walk {
   #durable: number;
   /** Why the walk stopped at the tail. */
   #stop = 'the end of the log';
+  /** The segment that should go on from the tail, and is not there. */
+  #missing: string | undefined;
 
   constructor(
     checkpoint: Checkpoint,
@@ -161,8 +165,9 @@ class Walk {
   #firstToWalk(): number {
     let first = 0;
     for (const [i, segment] of this.#listed.entries()) {
-      const { base, fault } = segment;
+      const { base, fault, missing } = segment;
       if (base > this.#checkpoint.segmentBase) break;
+      if (missing !== undefined) throw missingSegment(this.#directory, missing);
       if (fault !== undefined && base < this.#checkpoint.durableOffset) {
         throw lostSegment(segment, this.#listed[i + 1], this.#checkpoint);
       }
@@ -176,8 +181,9 @@ class Walk {
   /** Returns the index behind the last segment that belongs to the log. */
   #walkFrom(first: number): number {
     let next = first;
+    this.#missing = undefined;
     while (next < this.#listed.length) {
-      const { header, path, fault } = this.#listed[next] as ListedSegment;
+      const { header, path, fault, missing } = this.#listed[next] as ListedSegment;
       if (header === undefined) {
         // Newer is not damaged: nothing of it may be taken for a torn tail.
         if (fault instanceof UnsupportedVersionError) throw fault;
@@ -186,6 +192,7 @@ class Walk {
       }
       if (next > first && !this.#follows(header)) {
         this.#stop = `a segment of base ${header.base}`;
+        if (missing !== undefined) this.#expectSegment(missing.from);
         break;
       }
       next++;
@@ -198,7 +205,15 @@ class Walk {
         break;
       }
     }
+    if (next === this.#listed.length) this.#expectSegment(this.#checkpoint.segmentBase);
     return next;
+  }
+
+  /** A segment of this base has been there. If it should begin at the tail, it is what is missing. */
+  #expectSegment(base: number): void {
+    if (base !== this.#tail.offset || this.#listed.some((segment) => segment.base === base)) return;
+    this.#missing = segmentPath(this.#directory, base);
+    this.#stop = 'no file';
   }
 
   #follows(header: SegmentHeader): boolean {
@@ -284,10 +299,10 @@ class Walk {
   #damage(firstIntact: number | undefined): CorruptionError | undefined {
     const { offset, position, base } = this.#tail;
     if (offset >= this.#durable) return undefined;
-    const path = this.#walked.at(-1)?.path ?? this.#directory;
+    const path = this.#missing ?? this.#walked.at(-1)?.path ?? this.#directory;
     return new CorruptionError(
       path,
-      position,
+      this.#missing === undefined ? position : 0,
       `record ${offset} (segment ${base}), which was durable`,
       this.#stop,
       {

@@ -586,44 +586,6 @@ describe('a cleanly closed log', () => {
     expect(readAll(rolled)).toEqual(names(0, next + 1));
   });
 
-  it('whose last segment is missing is damage', async () => {
-    const log = temporaryLogPath();
-    const appender = openAppender(log, BY_HAND);
-    const next = appendUntilRolled(log, appender);
-    appendFrames(appender, 2);
-    await appender.close();
-    rmSync(segmentFile(log, next));
-    const before = contents(log);
-    const lost = { from: next, to: next + 3 };
-    expect(damageOf(() => openAppender(log, BY_HAND)).lost).toEqual(lost);
-    expect(contents(log)).toEqual(before);
-    expect(damageOf(() => readAll(log)).lost).toEqual(lost);
-  });
-
-  it('whose only segment is missing is damage', async () => {
-    const log = temporaryLogPath();
-    const appender = openAppender(log, BY_HAND);
-    appendFrames(appender, 2);
-    await appender.close();
-    rmSync(segmentFile(log, 0));
-    expect(damageOf(() => openAppender(log, BY_HAND)).lost).toEqual({ from: 0, to: 2 });
-  });
-
-  it('whose first or middle segment is missing is damage', async () => {
-    for (const which of [0, 1]) {
-      const log = temporaryLogPath();
-      const appender = openAppender(log, BY_HAND);
-      appendUntilRolled(log, appender);
-      appendUntilRolled(log, appender);
-      await appender.close();
-      rmSync(segmentFile(log, segmentsOf(log)[which] as number));
-      const before = contents(log);
-      damageOf(() => openAppender(log, BY_HAND));
-      damageOf(() => openReader(log));
-      expect(contents(log)).toEqual(before);
-    }
-  });
-
   it('whose last segment has become shorter is damage', async () => {
     for (const size of [0, 4096, FIRST_FRAME_AT + 200, 16 * 1024 - 8]) {
       const log = temporaryLogPath();
