@@ -312,12 +312,11 @@ function pieces(found: Inspection): Piece[] {
  * every hole that fits none of them.
  */
 function pieceBases({ listed, runs, checkpoint, endOffset }: Inspection): number[] {
-  const bases = listed
-    .flatMap(({ base, header, missing }) =>
-      header === undefined || missing === undefined ? [base] : [header.previousBase, base],
-    )
-    .filter((base) => base < endOffset);
-  if (bases[0] !== checkpoint.startOffset) bases.unshift(checkpoint.startOffset);
+  const { startOffset } = checkpoint;
+  const named = listed.flatMap(({ header }) => (header === undefined ? [] : [header.previousBase]));
+  const known = [...named, ...listed.map(({ base }) => base)];
+  const inside = known.filter((base) => base > startOffset && base < endOffset);
+  const bases = [...new Set([startOffset, ...inside])].sort((a, b) => a - b);
   const added = bases.flatMap((base, i) => {
     const end = bases[i + 1] ?? endOffset;
     const last = runs.findLast(({ offset }) => offset >= base && offset < end);
