@@ -324,7 +324,7 @@ export class Cursor implements RecordView {
   #moveFar(offset: number): boolean {
     checkOffset('offset', offset);
     if (offset >= this.#end) return false;
-    if (!this.#isKnown(offset) && !this.#isBelowBound(offset)) return false;
+    if (!this.#isKnown(offset) && !this.#isBelowBound(offset)) return this.#checkNotLost(offset);
     const lost = this.#standOn(offset);
     if (lost !== undefined) throw new RecordLostError(offset, lost);
     return true;
@@ -390,6 +390,14 @@ export class Cursor implements RecordView {
   #isBelowBound(offset: number): boolean {
     if (this.#isClosed) this.#refuse();
     return offset < this.#source.bound();
+  }
+
+  /** An offset at or past the bound that damage at the end of the log has taken is not one to come. */
+  #checkNotLost(offset: number): false {
+    const { damage } = this.#source.segments;
+    const lost = damage?.lost;
+    if (lost !== undefined && offset >= lost.from && offset < lost.to) throw damage;
+    return false;
   }
 
   #boundIn(segment: ReadableSegment): number {

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { ControlFile } from '../control/control-file.js';
-import { LogClosedError, OffsetOutOfRangeError } from '../errors.js';
+import { LogClosedError, OffsetOutOfRangeError, type CorruptionError } from '../errors.js';
 import type { LogId } from '../format/identity.js';
 import { checkOffset } from '../format/integers.js';
 import { unknownChoice } from '../options.js';
@@ -35,7 +35,8 @@ export interface CursorOptions {
  * is written anywhere, so a read-only file system will do.
  *
  * @throws {LogError} `NOT_A_LOG`
- * @throws {CorruptionError}
+ * @throws {CorruptionError} the control page is damaged, or the first segment is missing. Other damage
+ *   is an error where it is met
  * @throws {UnsupportedVersionError}
  * @throws {StorageError}
  * @throws {TypeError} an option that is none of its choices
@@ -89,10 +90,8 @@ export class Reader {
   /** Exclusive bound of what is committed, now. */
   get committedOffset(): number {
     this.#check('ask for the committed offset');
-    const segments = this.#segments;
-    segments.refresh();
-    const newest = segments.newest();
-    return newest === undefined ? segments.startOffset : newest.base + newest.committedCount();
+    this.#segments.refresh();
+    return this.#segments.committedOffset();
   }
   /** Exclusive bound of what is known to be durable, now. */
   get flushedOffset(): number {
@@ -140,7 +139,10 @@ export class Reader {
     return cursor;
   }
 
-  /** Offset of the first record that was committed at or after a time, or the bound if none was. */
+  /**
+   * Offset of the first record that was committed at or after a time, or the bound if none was.
+   * @throws {CorruptionError} a record that had to be asked for its time is damaged
+   */
   offsetAtTime(timeMs: number): number {
     this.#check('look up a time');
     if (!Number.isFinite(timeMs)) throw new RangeError(`Invalid timeMs: ${String(timeMs)}`);
@@ -156,7 +158,17 @@ export class Reader {
     return low;
   }
 
-  /** What the log consists of, oldest first. */
+  /**
+   * Damage that can be known without reading records: segments that are missing or whose header is
+   * damaged, and the end of a log that was not closed. None of it keeps the rest from being read;
+   * `verifyLog` finds all damage.
+   */
+  damage(): CorruptionError[] {
+    this.#check('look for damage');
+    return this.#segments.allDamage();
+  }
+
+  /** What the log consists of, oldest first. Segments that cannot be used are left out: see `damage`. */
   segments(): SegmentInfo[] {
     this.#check('list segments');
     return this.#segments.describe();

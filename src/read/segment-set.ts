@@ -7,9 +7,13 @@
  * - it was closed: the same words, as they were made durable;
  * - its appender died: a walk, because after a reboot words may be ahead of the data. Such a reader
  *   turns to the words as soon as an appender has recovered the log, which the session epoch shows.
+ *
+ * A segment whose header does not hold is opaque: its sizes are not known, so nothing of it is mapped,
+ * and its offsets, which are known from its name and the next one's, are an error. The same goes for
+ * those of a segment that is missing. What lies around them is read as ever.
  */
 import type { ControlFile } from '../control/control-file.js';
-import { LogError, StorageError, type CorruptionError } from '../errors.js';
+import { CorruptionError, LogError, StorageError } from '../errors.js';
 import { FRAME_HEADER_BYTES, FRAME_OK } from '../format/frame.js';
 import { FrameScan } from '../format/frame-scan.js';
 import { FIRST_ENTRY, entryPosition } from '../format/index-header.js';
@@ -18,7 +22,12 @@ import { isMissing } from '../mapping/files.js';
 import { areWordsTrue } from '../mapping/lock.js';
 import { surveyLog, type Survey, type WalkedSegment } from '../recovery/survey.js';
 import { indexPath, listSegments, segmentPath } from '../segment/directory.js';
-import { missingSegment, readListedSegment, type ListedSegment } from '../segment/segment-list.js';
+import {
+  missingSegment,
+  readListedSegment,
+  unusableSegment,
+  type ListedSegment,
+} from '../segment/segment-list.js';
 import { SegmentWindow } from '../segment/segment-window.js';
 import { ReadableSegment, type FoundBounds, type Verify } from './readable-segment.js';
 
@@ -90,9 +99,17 @@ export class SegmentSet {
     return low === 0 ? undefined : this.#segment(low - 1);
   }
 
-  /** The newest segment; `undefined` in a log without any. */
-  newest(): ReadableSegment | undefined {
-    return this.#bases.length === 0 ? undefined : this.#segment(this.#bases.length - 1);
+  /** Exclusive bound of what is committed and can be reached: what cannot is in `damage`. */
+  committedOffset(): number {
+    const newest = this.#newest();
+    return newest === undefined
+      ? (this.#bases.at(-1) ?? this.startOffset)
+      : newest.base + newest.committedCount();
+  }
+
+  /** The newest segment; `undefined` in a log without any, or if it cannot be used. */
+  #newest(): ReadableSegment | undefined {
+    return this.#bases.length === 0 ? undefined : this.#usable(this.#bases.length - 1);
   }
 
   /** The segment that begins at `base`, if there is one. */
@@ -129,7 +146,7 @@ export class SegmentSet {
       return true;
     }
     if (this.#survey !== undefined) return false;
-    const newest = this.newest();
+    const newest = this.#newest();
     if (newest !== undefined && !newest.isSealed()) return false;
     return this.#relist();
   }
@@ -140,19 +157,35 @@ export class SegmentSet {
     return this.startOffset;
   }
 
-  /** What a reader must be told at the end of a log whose appender died: that it is not the end. */
+  /**
+   * What a reader must be told at the end of a log: that it is not the end. Its appender died and left
+   * damage there, or the newest segment cannot be used.
+   */
   get damage(): CorruptionError | undefined {
-    return this.#survey?.damage;
+    if (this.#survey?.damage !== undefined) return this.#survey.damage;
+    return this.#faultAt(this.#bases.length - 1);
+  }
+
+  /** Everything that can be known to be damaged without reading frames, oldest first. */
+  allDamage(): CorruptionError[] {
+    this.refresh();
+    this.relistStart();
+    const found: CorruptionError[] = [];
+    for (let at = 0; at < this.#bases.length; at++) {
+      const damage = this.#faultAt(at) ?? this.#holeBehind(at);
+      if (damage !== undefined) found.push(damage);
+    }
+    const atEnd = this.#survey?.damage;
+    return atEnd === undefined ? found : [...found, atEnd];
   }
 
   /** Exclusive bound of what is durable. */
   flushedOffset(): number {
     if (this.#survey !== undefined) return this.#survey.durableOffset;
     for (let at = this.#bases.length - 1; at >= 0; at--) {
-      const segment = this.#segment(at);
-      if (segment === undefined) break;
-      const count = segment.flushedCount();
-      if (count > 0) return segment.base + count;
+      const segment = this.#usable(at);
+      const count = segment?.flushedCount() ?? 0;
+      if (segment !== undefined && count > 0) return segment.base + count;
     }
     return this.startOffset;
   }
@@ -160,8 +193,7 @@ export class SegmentSet {
   describe(): SegmentInfo[] {
     this.refresh();
     this.relistStart();
-    const bases = [...this.#bases];
-    const segments = bases.map((base) => this.beginningAt(base));
+    const segments = [...this.#bases.keys()].map((at) => this.#usable(at));
     return segments.filter((segment) => segment !== undefined).map(describeSegment);
   }
 
@@ -183,7 +215,7 @@ export class SegmentSet {
         this.#survey = areWordsTrue(this.#directory)
           ? undefined
           : surveyLog(this.#directory, this.#control);
-        this.#bases = this.#survey?.segments.map(({ base }) => base) ?? this.#listed();
+        this.#bases = [...(this.#survey?.bases ?? this.#listed())];
         if (!this.#hasTakenOver()) return;
       } catch (error) {
         if (attempt === OPEN_ATTEMPTS || !isMissing(error)) throw error;
@@ -222,6 +254,36 @@ export class SegmentSet {
     return segment;
   }
 
+  /** As `#segment`, but `undefined` for one that cannot be used, too. */
+  #usable(at: number): ReadableSegment | undefined {
+    try {
+      return this.#bases[at] === undefined ? undefined : this.#segment(at);
+    } catch (error) {
+      if (error instanceof CorruptionError) return undefined;
+      throw error;
+    }
+  }
+
+  /** Why a segment cannot be used; `undefined` if it can. */
+  #faultAt(at: number): CorruptionError | undefined {
+    try {
+      if (this.#bases[at] !== undefined) this.#segment(at);
+      return undefined;
+    } catch (error) {
+      if (error instanceof CorruptionError) return error;
+      throw error;
+    }
+  }
+
+  /** Set if the segment does not reach up to the next one. */
+  #holeBehind(at: number): CorruptionError | undefined {
+    const segment = this.#usable(at);
+    const next = this.#bases[at + 1];
+    if (segment === undefined || next === undefined) return undefined;
+    const end = segment.base + segment.committedCount();
+    return end < next ? missingSegment(this.#directory, { from: end, to: next }) : undefined;
+  }
+
   /** Whether a segment that is not there lies below the start now. One missing elsewhere is damage. */
   #isDropped(base: number): boolean {
     if (this.#hasTakenOver()) this.refresh();
@@ -245,16 +307,23 @@ export class SegmentSet {
 
   #openSegment(at: number, base: number): ReadableSegment {
     const listed = readListedSegment(this.#directory, base, this.#control.logId, undefined);
-    if (listed.header === undefined) throw listed.fault;
     const { header } = listed;
-    const walked = this.#survey?.walked.find((segment) => segment.header.base === base);
+    if (header === undefined) throw this.#unusable(listed);
     const next = this.#bases[at + 1];
+    const walked = this.#survey?.walked.find((segment) => segment.header.base === base);
     if (walked !== undefined) {
       return this.#make(header, this.#boundsOf(walked, next !== undefined));
     }
     return next === undefined
       ? this.#make(header, undefined)
       : this.#openSealed(listed, header, next);
+  }
+
+  /** The next one may have come since the list was made; without any, only what is durable is known. */
+  #unusable(listed: ListedSegment): LogError {
+    if (this.#survey === undefined) this.#relist();
+    const next = this.#bases.find((later) => later > listed.base);
+    return unusableSegment(listed, next ?? this.#control.checkpoint().durableOffset);
   }
 
   /** A sealed segment's end is known from its successor, so its words need not be believed. */

@@ -97,7 +97,8 @@ export function recoverLog(
 ): RecoveredLog {
   const residency = ResidencyBeforeReading.take(directory, control.session());
   const survey = surveyLog(directory, control);
-  if (survey.damage !== undefined) throw survey.damage;
+  const damage = survey.lost ?? survey.damage;
+  if (damage !== undefined) throw damage;
   deleteTemporaries(directory);
   deleteLeftovers(directory, survey.checkpoint.startOffset);
   const last = survey.segments.at(-1);

@@ -20,8 +20,12 @@ import {
 } from '../format/frame.js';
 import { FrameScan, describeScanFault, findFrame, type ScanFault } from '../format/frame-scan.js';
 import { FIRST_FRAME_AT, segmentSeed, type SegmentHeader } from '../format/segment-header.js';
-import { segmentPath } from '../segment/directory.js';
-import { missingSegment, readSegmentList, type ListedSegment } from '../segment/segment-list.js';
+import {
+  missingSegment,
+  readSegmentList,
+  unusableSegment,
+  type ListedSegment,
+} from '../segment/segment-list.js';
 import { SegmentWindow } from '../segment/segment-window.js';
 import { isCleanEnd } from './clean-end.js';
 
@@ -47,8 +51,13 @@ export interface Tail {
 
 export interface Survey {
   readonly checkpoint: Checkpoint;
-  /** Every segment that is part of the log; the last one holds the tail. Empty in a log without any. */
+  /**
+   * Every segment that is part of the log, but for what `lost` is about; the last one holds the tail.
+   * Empty in a log without any.
+   */
   readonly segments: readonly SegmentHeader[];
+  /** Bases of these, and of those that cannot be used. Readers go by them. */
+  readonly bases: readonly number[];
   /** The segments walked, oldest first; none after a clean close. */
   readonly walked: readonly WalkedSegment[];
   readonly tail: Tail;
@@ -58,6 +67,11 @@ export interface Survey {
   readonly beyond: readonly number[];
   /** Position behind the last non-zero byte after the tail in its segment; the tail's own if none. */
   readonly tornEnd: number;
+  /**
+   * Set when a segment below the tail is missing or cannot be used; the first one. All of it was
+   * durable. No appender may go on; readers meet it where it lies.
+   */
+  readonly lost: CorruptionError | undefined;
   /** Set when the tail lies below D: valid data is missing. */
   readonly damage: CorruptionError | undefined;
 }
@@ -84,14 +98,10 @@ function cleanSurvey(
   listed: readonly ListedSegment[],
   directory: string,
 ): Survey {
-  const headers = listed.map((segment, i) => {
-    if (segment.missing !== undefined) throw missingSegment(directory, segment.missing);
-    if (segment.header === undefined) throw lostSegment(segment, listed[i + 1], checkpoint);
-    return segment.header;
-  });
   return {
     checkpoint,
-    segments: headers,
+    segments: headersOf(listed),
+    bases: listed.map(({ base }) => base),
     walked: [],
     tail: {
       base: checkpoint.segmentBase,
@@ -103,8 +113,34 @@ function cleanSurvey(
     durableOffset: checkpoint.durableOffset,
     beyond: [],
     tornEnd: checkpoint.tailPosition,
+    lost: firstLost(directory, listed, listed.length - 1),
     damage: undefined,
   };
+}
+
+/**
+ * The first segment below the one at `last` that is missing or cannot be used, as an error. The one at
+ * `last` can be; everything before it was sealed and durable.
+ * @throws {UnsupportedVersionError} one is of a newer version: that is no damage
+ */
+function firstLost(
+  directory: string,
+  listed: readonly ListedSegment[],
+  last: number,
+): CorruptionError | undefined {
+  let first: CorruptionError | undefined;
+  for (const [i, segment] of listed.slice(0, last + 1).entries()) {
+    if (segment.missing !== undefined) first ??= missingSegment(directory, segment.missing);
+    if (i === last || segment.header !== undefined) continue;
+    const error = unusableSegment(segment, (listed[i + 1] as ListedSegment).base);
+    if (!(error instanceof CorruptionError)) throw error;
+    first ??= error;
+  }
+  return first;
+}
+
+function headersOf(listed: readonly ListedSegment[]): SegmentHeader[] {
+  return listed.map(({ header }) => header).filter((header) => header !== undefined);
 }
 
 /** The walk of a log that was not closed. */
@@ -118,8 +154,8 @@ class Walk {
   #durable: number;
   /** Why the walk stopped at the tail. */
   #stop = 'the end of the log';
-  /** The segment that should go on from the tail, and is not there. */
-  #missing: string | undefined;
+  /** What is wrong with the segment that should go on from the tail, if that is what stopped the walk. */
+  #next: CorruptionError | undefined;
 
   constructor(
     checkpoint: Checkpoint,
@@ -139,7 +175,7 @@ class Walk {
     let first = this.#firstToWalk();
     let end = this.#walkFrom(first);
     // A segment without frames does not tell what its first one has to follow; the one before does.
-    while (first > 0 && this.#walked[0]?.count === 0) {
+    while (this.#walked[0]?.count === 0 && this.#hasPredecessor(first)) {
       this.#walked.length = 0;
       this.#tail = startOf(this.#checkpoint);
       end = this.#walkFrom(--first);
@@ -148,51 +184,47 @@ class Walk {
     const torn = this.#lookBehindTail(beyond);
     return {
       checkpoint: this.#checkpoint,
-      segments: this.#listed.slice(0, end).map(({ header }) => header as SegmentHeader),
+      segments: headersOf(this.#listed.slice(0, end)),
+      bases: this.#listed.slice(0, end).map(({ base }) => base),
       walked: this.#walked,
       tail: this.#tail,
       durableOffset: Math.min(this.#durable, this.#tail.offset),
       beyond: beyond.map(({ base }) => base),
       tornEnd: torn.end,
+      lost: firstLost(this.#directory, this.#listed, first),
       damage: this.#damage(torn.firstIntact),
     };
   }
 
   /**
-   * The last readable segment up to the checkpoint's. Everything before that was sealed and durable, so
-   * a fault there is damage; the checkpoint's own may have been empty, and not durable yet.
+   * The last usable segment up to the checkpoint's, which itself may have been new and not durable yet.
    */
   #firstToWalk(): number {
-    let first = 0;
-    for (const [i, segment] of this.#listed.entries()) {
-      const { base, fault, missing } = segment;
-      if (base > this.#checkpoint.segmentBase) break;
-      if (missing !== undefined) throw missingSegment(this.#directory, missing);
-      if (fault !== undefined && base < this.#checkpoint.durableOffset) {
-        throw lostSegment(segment, this.#listed[i + 1], this.#checkpoint);
-      }
-      // A checkpoint may name a segment that was new then, so that nothing of it was durable.
-      if (fault !== undefined) break;
-      first = i;
-    }
-    return first;
+    const { segmentBase } = this.#checkpoint;
+    const found = this.#listed.findLastIndex(
+      ({ base, header }) => base <= segmentBase && header !== undefined,
+    );
+    return Math.max(found, 0);
+  }
+
+  #hasPredecessor(at: number): boolean {
+    return this.#listed[at]?.missing === undefined && this.#listed[at - 1]?.header !== undefined;
   }
 
   /** Returns the index behind the last segment that belongs to the log. */
   #walkFrom(first: number): number {
     let next = first;
-    this.#missing = undefined;
+    this.#next = undefined;
     while (next < this.#listed.length) {
-      const { header, path, fault, missing } = this.#listed[next] as ListedSegment;
+      const segment = this.#listed[next] as ListedSegment;
+      const { header, path } = segment;
       if (header === undefined) {
-        // Newer is not damaged: nothing of it may be taken for a torn tail.
-        if (fault instanceof UnsupportedVersionError) throw fault;
-        this.#stop = (fault as Error).message;
+        this.#stopBefore(segment);
         break;
       }
       if (next > first && !this.#follows(header)) {
         this.#stop = `a segment of base ${header.base}`;
-        if (missing !== undefined) this.#expectSegment(missing.from);
+        if (segment.missing !== undefined) this.#expectSegment(segment.missing.from);
         break;
       }
       next++;
@@ -209,11 +241,18 @@ class Walk {
     return next;
   }
 
+  /** Newer is not damaged: nothing of it may be taken for a torn tail. */
+  #stopBefore(unusable: ListedSegment): void {
+    const error = unusableSegment(unusable, unusable.base);
+    if (!(error instanceof CorruptionError)) throw error;
+    this.#stop = `a segment of base ${unusable.base} that cannot be used`;
+    if (unusable.base === this.#tail.offset) this.#next = error;
+  }
+
   /** A segment of this base has been there. If it should begin at the tail, it is what is missing. */
   #expectSegment(base: number): void {
     if (base !== this.#tail.offset || this.#listed.some((segment) => segment.base === base)) return;
-    this.#missing = segmentPath(this.#directory, base);
-    this.#stop = 'no file';
+    this.#next = missingSegment(this.#directory, { from: base, to: base + 1 });
   }
 
   #follows(header: SegmentHeader): boolean {
@@ -267,10 +306,11 @@ class Walk {
       const { path, header } = inTail;
       ({ end, firstIntact } = this.#lookBehind(path, header.base, this.#tail.position));
     }
-    for (const { path, base } of beyond) {
+    for (const { path, base, header } of beyond) {
       // Every segment has to be looked at: any of them may name the highest durable bound.
       const behind = this.#lookBehind(path, base, FIRST_FRAME_AT);
-      firstIntact ??= behind.firstIntact;
+      // Frames of a segment without a header are no more to be read than those that are damaged.
+      if (header !== undefined) firstIntact ??= behind.firstIntact;
     }
     return { end, firstIntact };
   }
@@ -299,36 +339,16 @@ class Walk {
   #damage(firstIntact: number | undefined): CorruptionError | undefined {
     const { offset, position, base } = this.#tail;
     if (offset >= this.#durable) return undefined;
-    const path = this.#missing ?? this.#walked.at(-1)?.path ?? this.#directory;
-    return new CorruptionError(
-      path,
-      this.#missing === undefined ? position : 0,
-      `record ${offset} (segment ${base}), which was durable`,
-      this.#stop,
-      {
-        from: offset,
-        to: Math.max(offset + 1, Math.min(firstIntact ?? this.#durable, this.#durable)),
-      },
-    );
+    const end = Math.min(firstIntact ?? this.#durable, this.#durable);
+    const lost = { from: offset, to: Math.max(offset + 1, end) };
+    const next = this.#next;
+    if (next !== undefined) {
+      return new CorruptionError(next.path, next.position, next.expected, next.found, lost);
+    }
+    const path = this.#walked.at(-1)?.path ?? this.#directory;
+    const expected = `record ${offset} (segment ${base}), which was durable`;
+    return new CorruptionError(path, position, expected, this.#stop, lost);
   }
-}
-
-/** The fault of a segment that held durable records, with the offsets that it takes along. */
-function lostSegment(
-  { base, path, fault }: ListedSegment,
-  next: ListedSegment | undefined,
-  { durableOffset }: Checkpoint,
-): unknown {
-  if (fault instanceof UnsupportedVersionError) return fault;
-  const at = fault instanceof CorruptionError ? fault : undefined;
-  return new CorruptionError(
-    path,
-    at?.position ?? 0,
-    at?.expected ?? 'a segment of this log',
-    at?.found ?? 'another kind of file',
-    { from: base, to: Math.max(base + 1, next?.base ?? durableOffset) },
-    { cause: fault },
-  );
 }
 
 function startOf({ startOffset }: Checkpoint): Tail {

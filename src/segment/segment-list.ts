@@ -1,6 +1,13 @@
 /** The segments of a log as their names and headers tell: O(segments), no data is read. */
 import { closeSync, fstatSync, openSync } from 'node:fs';
-import { CorruptionError, LogError, StorageError, storage, type OffsetRange } from '../errors.js';
+import {
+  CorruptionError,
+  LogError,
+  StorageError,
+  UnsupportedVersionError,
+  storage,
+  type OffsetRange,
+} from '../errors.js';
 import { FRAME_OK, FRAME_UNPUBLISHED } from '../format/frame.js';
 import { FrameScan, type ScanFault } from '../format/frame-scan.js';
 import { PAGE_BYTES, type LogId } from '../format/identity.js';
@@ -57,6 +64,23 @@ export function readListedSegment(
 export function missingSegment(directory: string, lost: OffsetRange): CorruptionError {
   const path = segmentPath(directory, lost.from);
   return new CorruptionError(path, 0, `the segment of base ${lost.from}`, 'no file', lost);
+}
+
+/**
+ * What to tell of a segment that cannot be used, and of its offsets up to `end`. One of a newer version
+ * is not damaged.
+ */
+export function unusableSegment({ base, path, fault }: ListedSegment, end: number): LogError {
+  if (fault instanceof UnsupportedVersionError) return fault;
+  const at = fault instanceof CorruptionError ? fault : undefined;
+  return new CorruptionError(
+    path,
+    at?.position ?? 0,
+    at?.expected ?? 'a segment of this log',
+    at?.found ?? 'another kind of file',
+    { from: base, to: Math.max(base + 1, end) },
+    { cause: fault },
+  );
 }
 
 /** Reads a segment's header and checks the size of the file against it. */

@@ -595,8 +595,9 @@ describe('a cleanly closed log', () => {
       await appender.close();
       truncateSync(segmentFile(log, next), size);
       const before = contents(log);
-      expect(damageOf(() => openAppender(log, BY_HAND)).path).toBe(segmentFile(log, next));
-      damageOf(() => openReader(log));
+      const told = { path: segmentFile(log, next), lost: { from: next, to: next + 5 } };
+      expect(damageOf(() => openAppender(log, BY_HAND))).toMatchObject(told);
+      expect(damageOf(() => readAll(log))).toMatchObject(told);
       expect(contents(log)).toEqual(before);
     }
   });
