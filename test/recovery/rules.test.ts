@@ -18,11 +18,12 @@ import {
   CorruptionError,
   openAppender,
   openReader,
+  repairLog,
   UnsupportedVersionError,
   type Appender,
   type AppenderOptions,
 } from '../../src/index.js';
-import { dieWith, fixture } from '../support/dying.js';
+import { dieWith, fixture, type Step } from '../support/dying.js';
 import {
   FIRST_FRAME_AT,
   allFrames,
@@ -304,6 +305,57 @@ describe('the successor of a torn segment', () => {
   });
 });
 
+describe('a segment that names another predecessor', () => {
+  it('is set aside when it comes next by its base alone', async () => {
+    const log = temporaryLogPath();
+    const next = await roomOfFirst();
+    const appender = openAppender(log, BY_HAND);
+    appendFrames(appender, next);
+    appender.reserve(40).abandon();
+    expect(segmentsOf(log)).toEqual([0, next]);
+    const copy = await copyAndClose(log, appender);
+    // It holds nothing, so that no chain of checksums tells.
+    renamePredecessor(segmentFile(copy, next), next - 1);
+    const { setAside } = await recover(copy);
+    expect(setAside).toHaveLength(1);
+    const again = openAppender(copy, BY_HAND);
+    appendFrames(again, 3);
+    await again.close();
+    expect((await recover(copy)).outcome).toBe('clean');
+    expect(readAll(copy)).toEqual(names(0, next + 3));
+  });
+
+  it('is damage when another one lies between, and repairLog gives it its place', async () => {
+    const log = temporaryLogPath();
+    const appender = openAppender(log, BY_HAND);
+    const second = appendUntilRolled(log, appender);
+    const third = appendUntilRolled(log, appender);
+    await appender.close();
+    for (const previous of [0, third]) {
+      const copy = copyOf(log);
+      renamePredecessor(segmentFile(copy, third), previous);
+      const error = damageOf(() => openAppender(copy, BY_HAND));
+      expect(error).toMatchObject({
+        path: segmentFile(copy, third),
+        expected: `the segment that follows base ${second}`,
+        found: `one that follows base ${previous}`,
+      });
+      expect(repairLog(copy).lost).toEqual([]);
+      expect((await recover(copy)).outcome).toBe('recovered');
+      expect(readAll(copy)).toEqual(names(0, third + 1));
+    }
+  });
+});
+
+/** How many frames of one record the first segment holds: the base of the one that follows. */
+async function roomOfFirst(): Promise<number> {
+  const log = temporaryLogPath();
+  const appender = openAppender(log, BY_HAND);
+  const next = appendUntilRolled(log, appender);
+  await appender.close();
+  return next;
+}
+
 describe('salvage', () => {
   it('keeps records that were appended and not committed, in a frame that says so', async () => {
     const log = temporaryLogPath();
@@ -369,6 +421,56 @@ describe('salvage', () => {
     expect(report.salvagedRecords).toBe(2);
     expect(report.tornTail).toBeDefined();
     expect(readAll(log)).toEqual(names(0, 2));
+  });
+
+  it.each([
+    [['append', 1]],
+    [['append', 3]],
+    [['batch', 1]],
+    [['batch', 5]],
+    [
+      ['append', 2],
+      ['batch', 3],
+    ],
+    [
+      ['batch', 3],
+      ['append', 2],
+    ],
+    [['reserveAndPublish', 40, 40]],
+    [
+      ['batch', 3],
+      ['reserveAndPublish', 400, 40],
+    ],
+  ] as Step[][])(
+    'ends with the last of the records although others lie behind (%j)',
+    async (...steps) => {
+      const log = temporaryLogPath();
+      dieWith(log, BY_HAND, ['soil', 8000], ...steps);
+      const count = steps.reduce(
+        (sum, [verb, n]) => sum + (verb === 'reserveAndPublish' ? 1 : (n as number)),
+        0,
+      );
+      const appender = openAppender(log, BY_HAND);
+      expect(appender.recovery.salvagedRecords).toBe(count);
+      expect(appender.recovery.tornTail).toBeDefined();
+      await appender.close();
+      expect(readAll(log)).toEqual(names(0, count));
+    },
+  );
+
+  it.each([
+    ['abandoned', ['reserveAndAbandon', 400]],
+    ['published in part', ['reserveAndPublish', 400, 40]],
+  ] as [string, Step][])('finds nothing behind a reservation that was %s', async (_, step) => {
+    const log = temporaryLogPath();
+    dieWith(log, BY_HAND, ['append', 2], step);
+    const count = step[0] === 'reserveAndAbandon' ? 2 : 3;
+    const end = FIRST_FRAME_AT + 64 + count * 48;
+    const behind = readFileSync(segmentFile(log, 0)).subarray(end);
+    expect(behind.every((byte) => byte === 0)).toBe(true);
+    const report = await recover(log);
+    expect(report).toMatchObject({ salvagedRecords: count, tornTail: undefined });
+    expect(readAll(log)).toEqual(names(0, count));
   });
 
   it('takes no bytes of an open or abandoned reservation for records', async () => {
@@ -724,6 +826,15 @@ function sealWithUnknownFlag(log: string, which: number): void {
   const seed = crc32c(Buffer.concat([file.subarray(16, 32), file.subarray(32, 40)]));
   file.writeUInt32LE(crc32c(file.subarray(position + 8, position + length), seed), position + 4);
   overwrite(path, position, file.subarray(position, position + length));
+}
+
+/** Makes a segment's header name another segment before it, with a checksum that fits. */
+function renamePredecessor(path: string, previousBase: number): void {
+  const page = readFileSync(path).subarray(0, 4096);
+  page.writeBigUInt64LE(BigInt(previousBase), 40);
+  page.writeUInt32LE(0, 12);
+  page.writeUInt32LE(crc32c(page), 12);
+  overwrite(path, 0, page);
 }
 
 /** Raises the version in a segment's header, with a checksum that fits. */

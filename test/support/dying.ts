@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { AppenderOptions } from '../../src/index.js';
 
-export type Step = readonly [verb: string, argument?: number];
+export type Step = readonly [verb: string, ...rest: number[]];
 
 export function fixture(name: string): string {
   return fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
