@@ -1,18 +1,22 @@
 /** `info`: what a log consists of. */
 import { Command } from 'commander';
 import {
+  CorruptionError,
   inspectLock,
   openReader,
+  type Cursor,
   type IndexFault,
   type LockState,
+  type OffsetRange,
   type Reader,
   type SegmentInfo,
 } from '../index.js';
-import { EXIT_CODES_HELP } from './exit-codes.js';
+import { EXIT_CODES_HELP, EXIT_DAMAGE } from './exit-codes.js';
 import {
   colours,
   formatBytes,
   formatCount,
+  formatOffsets,
   formatTime,
   perSecond,
   plural,
@@ -22,8 +26,8 @@ import {
 } from './output.js';
 
 const HELP = `
-Reads bounds and the first and last record, no more; 'verify' checks the data. Works while somebody
-appends.
+Reads bounds and the first and last record, no more; 'verify' checks the data. Damage that it meets is
+named, with all that is known in spite of it. Works while somebody appends.
 
 Examples:
   $ stratalog info journal
@@ -44,6 +48,7 @@ function info(path: string, options: { readonly json?: boolean }): void {
   const found = gather(path);
   if (options.json === true) printJson(found);
   else print(describe(found));
+  if (found.damage.length > 0) process.exitCode = EXIT_DAMAGE;
 }
 
 interface Segment {
@@ -57,6 +62,14 @@ interface Segment {
   readonly headerBytes: number;
 }
 
+interface Damage {
+  readonly path: string;
+  readonly position: number;
+  readonly expected: string;
+  readonly found: string;
+  readonly lost: OffsetRange | undefined;
+}
+
 interface Info {
   readonly log: string;
   readonly logId: string;
@@ -68,11 +81,14 @@ interface Info {
   readonly allocatedBytes: number;
   /** Of a record, its share of the frame's header included. */
   readonly averageRecordBytes: number | null;
+  /** Of the first and the last record; null if there is none, or if it is damaged. */
   readonly firstTime: string | null;
   readonly lastTime: string | null;
-  /** Over the time from the first commit to the last; null if there is no such time. */
+  /** Over the time from the first commit to the last; null if it is not known, or no time. */
   readonly recordsPerSecond: number | null;
   readonly lock: LockState;
+  /** What was met; there may be more. */
+  readonly damage: readonly Damage[];
   readonly indexFaults: readonly IndexFault[];
   readonly segments: readonly Segment[];
 }
@@ -84,8 +100,8 @@ function gather(path: string): Info {
     const segments = reader.segments();
     const records = segments.reduce((sum, segment) => sum + segment.records, 0);
     const usedBytes = segments.reduce((sum, segment) => sum + segment.usedBytes, 0);
-    const times = timeSpan(reader);
-    const spanMs = times === undefined ? 0 : times.last - times.first;
+    const { first, last, damage } = lookAtEnds(reader);
+    const spanMs = (last ?? 0) - (first ?? last ?? 0);
     return {
       log: reader.path,
       logId,
@@ -96,10 +112,11 @@ function gather(path: string): Info {
       usedBytes,
       allocatedBytes: segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
       averageRecordBytes: records === 0 ? null : usedBytes / records,
-      firstTime: times === undefined ? null : formatTime(times.first),
-      lastTime: times === undefined ? null : formatTime(times.last),
+      firstTime: first === undefined ? null : formatTime(first),
+      lastTime: last === undefined ? null : formatTime(last),
       recordsPerSecond: spanMs > 0 ? perSecond(records, spanMs) : null,
       lock: inspectLock(path),
+      damage,
       indexFaults: reader.indexFaults,
       segments: segments.map(segmentOf),
     };
@@ -108,17 +125,37 @@ function gather(path: string): Info {
   }
 }
 
-/** Times of the first and the last record that is there. */
-function timeSpan(reader: Reader): { first: number; last: number } | undefined {
-  const cursor = reader.cursor({ snapshot: true });
-  try {
-    if (!cursor.next()) return undefined;
-    const first = cursor.timeMs;
+interface Ends {
+  /** Times of the first and the last record that is there, if they can be read. */
+  readonly first: number | undefined;
+  readonly last: number | undefined;
+  readonly damage: readonly Damage[];
+}
+
+function lookAtEnds(reader: Reader): Ends {
+  const met = new Map<string, Damage>();
+  const meet = ({ path, position, expected, found, lost }: CorruptionError): void => {
+    met.set(`${path}:${position}`, { path, position, expected, found, lost });
+  };
+  const timeOf = (move: (cursor: Cursor) => boolean): number | undefined => {
+    const cursor = reader.cursor({ snapshot: true });
+    try {
+      return move(cursor) ? cursor.timeMs : undefined;
+    } catch (error) {
+      if (!(error instanceof CorruptionError)) throw error;
+      meet(error);
+      return undefined;
+    } finally {
+      cursor.close();
+    }
+  };
+  const first = timeOf((cursor) => cursor.next());
+  const last = timeOf((cursor) => {
     cursor.seek(reader.boundOffset);
-    return { first, last: cursor.previous() ? cursor.timeMs : first };
-  } finally {
-    cursor.close();
-  }
+    return cursor.previous();
+  });
+  for (const damage of reader.damage()) meet(damage);
+  return { first, last, damage: [...met.values()] };
 }
 
 function segmentOf(segment: SegmentInfo): Segment {
@@ -139,6 +176,10 @@ function describe(found: Info): string {
     ['size', sizeLine(found)],
     ['time', timeLine(found)],
     ['appender', lockLine(found.lock)],
+    ...found.damage.map((damage): [string, string] => [
+      'damage',
+      colours.red(describeDamage(damage)),
+    ]),
     ...found.indexFaults.map(({ path, reason }): [string, string] => [
       'index rebuilt',
       `${path}: ${reason}`,
@@ -158,10 +199,17 @@ function sizeLine({ usedBytes, allocatedBytes, segments }: Info): string {
   return `${formatBytes(usedBytes)} used of ${formatBytes(allocatedBytes)} in ${plural(segments.length, 'segment')}`;
 }
 
-function timeLine({ firstTime, lastTime, recordsPerSecond }: Info): string {
-  if (firstTime === null) return 'no records yet';
+function describeDamage({ path, position, expected, found, lost }: Damage): string {
+  const cost = lost === undefined ? '' : `; ${formatOffsets(lost)} affected`;
+  return `${path} at position ${position}: expected ${expected}, found ${found}${cost}`;
+}
+
+function timeLine({ firstTime, lastTime, recordsPerSecond, damage }: Info): string {
+  if (firstTime === null && lastTime === null) {
+    return damage.length === 0 ? 'no records yet' : 'unknown';
+  }
   const rate = recordsPerSecond === null ? '' : ` (${formatCount(recordsPerSecond)} records/s)`;
-  return `${firstTime} to ${lastTime}${rate}`;
+  return `${firstTime ?? 'unknown'} to ${lastTime ?? 'unknown'}${rate}`;
 }
 
 function lockLine({ isLocked, holder }: LockState): string {

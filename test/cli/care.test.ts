@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openAppender, openReader, verifyLog } from '../../src/index.js';
 import { runCli } from '../support/cli.js';
+import { segmentsOf, zero } from '../support/log-damage.js';
 import { bytes, temporaryLogPath } from '../support/temporary-log.js';
 
 const SEGMENT = '00000000000000000000.log';
@@ -84,6 +85,49 @@ describe('info', () => {
     const { code, stdout } = await runCli(['info', path]);
     expect(code).toBe(0);
     expect(String(stdout)).toMatch(/^time +no records yet$/m);
+  });
+
+  it.each([
+    ['first', 'record 0', { from: 0, to: 1 }],
+    ['last', 'record 9', { from: 9, to: 10 }],
+  ])(
+    'shows what is known when the %s record is damaged, and exits with 2',
+    async (_, hit, lost) => {
+      const path = await madeLog();
+      const position = damage(path, hit) - 64 - 8;
+      const json = await runCli(['info', '--json', path]);
+      expect(json).toMatchObject({ code: 2, stderr: '' });
+      const told = { path: join(path, SEGMENT), position, lost };
+      const info = JSON.parse(String(json.stdout)) as Record<string, unknown>;
+      expect(info).toMatchObject({ committedOffset: 10, records: 10, damage: [told] });
+      const known = hit === 'record 0' ? info['lastTime'] : info['firstTime'];
+      const unknown = hit === 'record 0' ? info['firstTime'] : info['lastTime'];
+      expect([typeof known, unknown]).toEqual(['string', null]);
+      const { code, stdout } = await runCli(['info', path]);
+      expect(code).toBe(2);
+      const range = `offset ${lost.from} affected`;
+      expect(String(stdout)).toMatch(
+        new RegExp(`^damage +.*${SEGMENT} at position ${position}: .*; ${range}$`, 'm'),
+      );
+      expect(String(stdout)).toMatch(/^committed offset +10$/m);
+      expect(String(stdout)).toMatch(
+        hit === 'record 0' ? /^time +unknown to \d{4}-/m : /^time +\d{4}-.* to unknown$/m,
+      );
+    },
+  );
+
+  it('names a segment that cannot be used, and shows the others', async () => {
+    const path = await madeLog(3000);
+    const second = segmentsOf(path)[1];
+    zero(join(path, SEGMENT), 0, 4096);
+    const { code, stdout } = await runCli(['info', '--json', path]);
+    expect(code).toBe(2);
+    const info = JSON.parse(String(stdout)) as { segments: { baseOffset: number }[] };
+    expect(info).toMatchObject({
+      committedOffset: 3000,
+      damage: [{ path: join(path, SEGMENT), lost: { from: 0, to: second } }],
+    });
+    expect(info.segments[0]?.baseOffset).toBe(second);
   });
 
   it('names the process that has the log open', async () => {
