@@ -123,11 +123,18 @@ export class SegmentSet {
    * @throws {CorruptionError} that names the missing segment
    */
   checkPresent(base: number): void {
+    const missing = this.#missingAt(base);
+    if (missing !== undefined) throw missing;
+  }
+
+  #missingAt(base: number): CorruptionError | undefined {
     // While the directory was listed, segments may have come that the list has only some of.
     if (this.#survey === undefined) this.#relist();
-    if (base < this.startOffset || this.#bases.includes(base)) return;
+    if (base < this.startOffset || this.#bases.includes(base)) return undefined;
     const next = this.#bases.find((later) => later > base);
-    if (next !== undefined) throw missingSegment(this.#directory, { from: base, to: next });
+    return next === undefined
+      ? undefined
+      : missingSegment(this.#directory, { from: base, to: next });
   }
 
   /** Bases of all segments, ascending. */
@@ -281,7 +288,7 @@ export class SegmentSet {
     const next = this.#bases[at + 1];
     if (segment === undefined || next === undefined) return undefined;
     const end = segment.base + segment.committedCount();
-    return end < next ? missingSegment(this.#directory, { from: end, to: next }) : undefined;
+    return end < next ? this.#missingAt(end) : undefined;
   }
 
   /** Whether a segment that is not there lies below the start now. One missing elsewhere is damage. */
