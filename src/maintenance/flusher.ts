@@ -129,7 +129,7 @@ export class Flusher {
 
   /** Makes durable which files there are. Names of new segments may be among them, so this poisons, too. */
   syncNames(): void {
-    throughGate(this.#shared, () => {
+    this.#throughGate(() => {
       this.#checkPoison();
       this.#poisonOnFailure(() => syncDirectory(this.#directory));
     });
