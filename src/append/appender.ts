@@ -1,7 +1,7 @@
+import { Bell, ringAll } from '../control/bell.js';
 import type { ControlFile } from '../control/control-file.js';
 import type { ReadersFile } from '../control/readers-file.js';
 import { LogClosedError, LogError, RecordTooLargeError } from '../errors.js';
-import { DOORBELL, WAITERS } from '../format/control-page.js';
 import { FRAME_HEADER_BYTES, MAX_GROUP_FRAME_BYTES } from '../format/frame.js';
 import { COMMITTED_COUNT, COMMITTED_POSITION, SEALED } from '../format/index-header.js';
 import { checkOffset } from '../format/integers.js';
@@ -63,8 +63,7 @@ export class Appender {
   readonly #settings: AppenderSettings;
   readonly #durability: Durability;
   readonly #control: ControlFile;
-  readonly #doorbell: Int32Array;
-  readonly #waiters: Int32Array;
+  readonly #bell: Bell;
   readonly #frame: OpenFrame;
   readonly #stamp: FrameStamp;
   readonly #clock: WallClock;
@@ -76,7 +75,6 @@ export class Appender {
   #nextOffset: number;
   #committedOffset: number;
   #chainCrc: number;
-  #bell: number;
   /** Records end here at the latest; the frame or the segment is full otherwise. */
   #limit = 0;
   /** From this position on an append has more to do: the frame is full, or this is its first record. */
@@ -101,9 +99,7 @@ export class Appender {
     this.durable = log.durable;
     this.epoch = log.epoch;
     this.#control = control;
-    this.#doorbell = control.words;
-    this.#waiters = log.readers.words;
-    this.#bell = control.doorbell();
+    this.#bell = new Bell('commit', control, log.readers);
     this.#startOffset = log.startOffset;
     this.#nextOffset = this.#committedOffset = tail.offset;
     this.#chainCrc = tail.chainCrc;
@@ -340,22 +336,10 @@ export class Appender {
     const { index } = this.#segment;
     Atomics.store(index, COMMITTED_POSITION, end >> 3);
     Atomics.store(index, COMMITTED_COUNT, frame.recordsInSegment);
-    this.#ring();
+    this.#bell.ring();
     this.#beginFrame();
     if (end >= this.#prepareAt) this.#prepareNext();
     if (this.#settings.flushEach) this.#durability.flushNow();
-  }
-
-  /**
-   * The counter first, then the flag, both with `Atomics`: a reader stores the flag before it looks at
-   * the counter again, so one of the two sees the other.
-   */
-  #ring(): void {
-    this.#bell = (this.#bell + 1) | 0;
-    Atomics.store(this.#doorbell, DOORBELL, this.#bell);
-    if (Atomics.load(this.#waiters, WAITERS) !== 0) {
-      this.#log.readers.wakeWaiters(this.#control.doorbellAddress);
-    }
   }
 
   #beginFrame(): void {
@@ -402,7 +386,7 @@ export class Appender {
     this.#frame.enter(next, FIRST_FRAME_AT);
     this.#reservation.drop();
     this.#enterSegment(next);
-    this.#ring();
+    this.#bell.ring();
     this.#durability.follow(next);
   }
 
@@ -499,6 +483,7 @@ export class Appender {
       chainCrc: this.#chainCrc,
       timeNs: this.#stamp.timeNs,
     });
+    ringAll(this.#control, this.#log.readers);
   }
 
   /** Whatever fails here, the lock goes. */

@@ -3,7 +3,9 @@
  * segments, and preparing the next ones; by the maintenance thread where there is one, in the
  * appender's thread where there is none, or where handing over would cost more than doing it.
  */
+import { Bell } from '../control/bell.js';
 import type { ControlFile } from '../control/control-file.js';
+import type { ReadersFile } from '../control/readers-file.js';
 import { PAGE_BYTES } from '../format/identity.js';
 import { MaintenanceClient } from '../maintenance/client.js';
 import { WallClock } from '../maintenance/clock.js';
@@ -25,6 +27,7 @@ export interface DurabilityOptions {
   readonly directory: string;
   readonly settings: AppenderSettings;
   readonly control: ControlFile;
+  readonly readers: ReadersFile;
   /** Whether the file system keeps what is synced. */
   readonly durable: boolean;
   /** The segment that is appended to; everything below `offset` is durable. */
@@ -71,6 +74,7 @@ export class Durability {
     this.#flusher = new Flusher(directory, control, this.#shared, {
       side: APPENDER,
       onAbandoned: () => this.#storeAgain(),
+      bell: new Bell('flush', control, options.readers),
     });
     this.#flushes = new FlushQueue(durable);
     this.flushedOffset = this.#checkpointedOffset = offset;

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { ringAll } from '../control/bell.js';
 import { ControlFile, createControl } from '../control/control-file.js';
 import { ReadersFile } from '../control/readers-file.js';
 import { CorruptionError, LogError, storage } from '../errors.js';
@@ -109,6 +110,7 @@ function openLocked(
     nameSession(control, active);
     lock.announceWords();
     control.publishSessionEpoch(epoch);
+    ringAll(control, readers);
     const opened: OpenedLog = {
       directory,
       settings,

@@ -1,13 +1,12 @@
 /**
  * The control page of an open log, mapped. The appender maps it writable; readers read-only. The
- * doorbell and the session epoch are the only words of it that change under a reader's eyes, and only
+ * bells and the session epoch are the only words of it that change under a reader's eyes, and only
  * `Atomics` touches them.
  */
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CorruptionError, LogError, storage } from '../errors.js';
 import {
-  DOORBELL,
   SESSION_EPOCH,
   checkControlPage,
   encodeControlPage,
@@ -42,7 +41,7 @@ export function createControl(directory: string, logId: LogId, createdNs: bigint
 export class ControlFile {
   readonly path: string;
   readonly logId: LogId;
-  /** The mapped page as words, for the doorbell and its address. */
+  /** The mapped page as words, for the bells. */
   readonly words: Int32Array;
   readonly #mapping: Mapping;
   readonly #page: Uint8Array;
@@ -109,13 +108,8 @@ export class ControlFile {
     Atomics.store(this.words, SESSION_EPOCH, epoch | 0);
   }
 
-  /** Count of commits and rolls, as a wrapping 32-bit integer. */
-  doorbell(): number {
-    return Atomics.load(this.words, DOORBELL);
-  }
-
-  get doorbellAddress(): bigint {
-    return this.#mapping.address + BigInt(DOORBELL * 4);
+  get address(): bigint {
+    return this.#mapping.address;
   }
 
   sync(): void {

@@ -1,25 +1,46 @@
 /**
- * The readers page as the appender sees it: the flag that says that somebody sleeps until the doorbell
- * moves. Readers that may write the page set it; nothing in it is ever believed for correctness.
+ * The readers page, mapped: flags that say that somebody sleeps, and the slots in which tailers show
+ * themselves. Readers that may write the file use it; nothing in it is ever believed for correctness.
  */
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { storage } from '../errors.js';
-import { WAITERS, checkReadersPage, encodeReadersPage } from '../format/control-page.js';
+import { LogError, storage } from '../errors.js';
 import { PAGE_BYTES, type LogId } from '../format/identity.js';
 import { READERS_NAME } from '../format/names.js';
+import {
+  TAILER_SLOTS,
+  checkReadersPage,
+  encodeReadersPage,
+  readSlot,
+  slotOffsetAt,
+  writeSlot,
+  type TailerInfo,
+} from '../format/readers-page.js';
 import { Mapping } from '../mapping/mapping.js';
-import { futexWake } from '../mapping/native.js';
+import { isByteLocked, lockByte, unlockByte } from '../mapping/native.js';
 import { createWhole } from './whole-file.js';
 
 export class ReadersFile {
-  /** The mapped page; the appender's commit looks at `words[WAITERS]`. */
+  /** The mapped page, for the flags. */
   readonly words: Int32Array;
+  readonly #path: string;
   readonly #mapping: Mapping;
+  readonly #page: Uint8Array;
+  /** Offsets in the slots. */
+  readonly #offsets: Float64Array;
+  /** Its locks say which slots are taken, so it stays open as long as they are. */
+  readonly #fd: number;
+  /** Slots taken through this object: a second lock by the same descriptor would be granted. */
+  readonly #taken = new Set<number>();
+  #closed = false;
 
-  private constructor(mapping: Mapping) {
-    this.#mapping = mapping;
-    this.words = new Int32Array(mapping.buffer);
+  private constructor(path: string, fd: number) {
+    this.#path = path;
+    this.#fd = fd;
+    this.#mapping = Mapping.ofDescriptor(fd, PAGE_BYTES, true, path);
+    this.words = new Int32Array(this.#mapping.buffer);
+    this.#page = new Uint8Array(this.#mapping.buffer);
+    this.#offsets = new Float64Array(this.#mapping.buffer);
   }
 
   /**
@@ -31,20 +52,66 @@ export class ReadersFile {
     if (!isUsable(path, logId))
       createWhole(directory, READERS_NAME, encodeReadersPage(logId), mode);
     const fd = storage('open', path, () => openSync(path, 'r+'));
+    return new ReadersFile(path, fd);
+  }
+
+  /** Opens the page for a reader; `undefined` if it may not be written, or is not there. */
+  static openIfPermitted(directory: string, logId: LogId): ReadersFile | undefined {
+    const path = join(directory, READERS_NAME);
     try {
-      return new ReadersFile(Mapping.ofDescriptor(fd, PAGE_BYTES, true, path));
-    } finally {
-      closeSync(fd);
+      if (!isUsable(path, logId)) return undefined;
+      return new ReadersFile(
+        path,
+        storage('open', path, () => openSync(path, 'r+')),
+      );
+    } catch (error) {
+      if (error instanceof LogError) return undefined;
+      throw error;
     }
   }
 
-  /** Called after the doorbell has moved, when the flag was seen set. */
-  wakeWaiters(doorbellAddress: bigint): void {
-    if (Atomics.exchange(this.words, WAITERS, 0) !== 0) futexWake(doorbellAddress);
+  /** Takes a slot and shows the tailer in it; `undefined` if all are taken. */
+  takeSlot(info: TailerInfo): TailerSlot | undefined {
+    for (let slot = 0; slot < TAILER_SLOTS; slot++) {
+      if (this.#taken.has(slot) || !lockByte(this.#fd, slot, this.#path)) continue;
+      this.#taken.add(slot);
+      writeSlot(this.#page, slot, info);
+      return { offsets: this.#offsets, at: slotOffsetAt(slot), slot };
+    }
+    return undefined;
+  }
+
+  leaveSlot({ slot }: TailerSlot): void {
+    if (this.#closed || !this.#taken.delete(slot)) return;
+    unlockByte(this.#fd, slot, this.#path);
   }
 
   close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    closeSync(this.#fd);
     this.#mapping.release();
+  }
+}
+
+/** Where a tailer stores the offset of its next record. */
+export interface TailerSlot {
+  readonly offsets: Float64Array;
+  readonly at: number;
+  readonly slot: number;
+}
+
+/** The tailers that have a slot now, in any process. Needs to read the file only. */
+export function listTailers(directory: string, logId: LogId): TailerInfo[] {
+  const path = join(directory, READERS_NAME);
+  if (!isUsable(path, logId)) return [];
+  const fd = storage('open', path, () => openSync(path, 'r'));
+  try {
+    const page = storage('read', path, () => readFileSync(fd));
+    const slots = Array.from({ length: TAILER_SLOTS }, (_, slot) => slot);
+    return slots.filter((slot) => isByteLocked(fd, slot, path)).map((slot) => readSlot(page, slot));
+  } finally {
+    closeSync(fd);
   }
 }
 

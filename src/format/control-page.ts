@@ -7,6 +7,7 @@
  *   1536 | session                                                     (sector 3)
  *   2048 | doorbell (u32): counts commits and rolls, wraps
  *   2112 | session epoch (u32): epoch of the appender that last finished its recovery
+ *   2176 | flush doorbell (u32): counts flushes, wraps
  *
  * A checkpoint goes to the slot that does not hold the newest one, so that a power cut in the middle
  * leaves the other; it lies in a sector of its own, and its checksum tells a torn one. The session
@@ -17,7 +18,6 @@ import { crc32cBytes } from './checksum.js';
 import {
   CONTROL_KIND,
   PAGE_BYTES,
-  READERS_KIND,
   SECTOR_BYTES,
   checkIdentity,
   sealIdentity,
@@ -31,9 +31,7 @@ const SESSION_AT = 3 * SECTOR_BYTES;
 /** Word indexes into an `Int32Array` over the page. */
 export const DOORBELL = 2048 >> 2;
 export const SESSION_EPOCH = 2112 >> 2;
-
-/** Word index, in the readers page, of the flag that somebody waits for the doorbell. */
-export const WAITERS = 512 >> 2;
+export const FLUSH_DOORBELL = 2176 >> 2;
 
 /** What is known to be durable. Everything in it was synced before it was written. */
 export interface Checkpoint {
@@ -163,15 +161,4 @@ export function readSession(page: Uint8Array): Session | undefined {
     device: view.getBigUint64(DEVICE_AT, true),
     inode: view.getBigUint64(INODE_AT, true),
   };
-}
-
-/** The readers page: identity, then the waiters flag; slots for tailers come behind it. */
-export function encodeReadersPage(logId: LogId): Uint8Array {
-  const page = new Uint8Array(PAGE_BYTES);
-  sealIdentity(page, READERS_KIND, logId);
-  return page;
-}
-
-export function checkReadersPage(page: Uint8Array, path: string): LogId {
-  return checkIdentity(page, READERS_KIND, path);
 }

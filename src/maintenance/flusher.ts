@@ -12,6 +12,7 @@
  * One flusher lives in the maintenance thread, one in the appender's for syncs that are quicker done
  * than handed over. They share no memory but the segments' words, and take turns at the gate.
  */
+import type { Bell } from '../control/bell.js';
 import type { ControlFile } from '../control/control-file.js';
 import { LogError } from '../errors.js';
 import {
@@ -44,6 +45,8 @@ export interface FlusherRole {
    * stored anew before the next sync.
    */
   readonly onAbandoned: () => void;
+  /** Rung when more is durable. */
+  readonly bell: Bell;
 }
 
 interface Entry {
@@ -166,7 +169,10 @@ export class Flusher {
     for (const [i, { target }] of this.#entries.entries()) {
       Atomics.store(target.words, FLUSHED_POSITION, (bounds[i] as Bound).position);
     }
-    if (synced > 0) Atomics.add(this.#shared, FLUSHES, 1);
+    if (synced > 0) {
+      Atomics.add(this.#shared, FLUSHES, 1);
+      this.#role.bell.ring();
+    }
     const last = this.#entries.length - 1;
     return (this.#entries[last] as Entry).target.base + (bounds[last] as Bound).count;
   }

@@ -5,7 +5,9 @@
  * the appender works without it.
  */
 import { receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { Bell } from '../control/bell.js';
 import { ControlFile } from '../control/control-file.js';
+import { ReadersFile } from '../control/readers-file.js';
 import { indexFileBytes } from '../format/index-header.js';
 import { PAGE_BYTES } from '../format/identity.js';
 import { syncFile } from '../mapping/files.js';
@@ -34,6 +36,7 @@ const FOREVER_MS = 1e9;
 class MaintenanceThread {
   readonly #data: ThreadData;
   readonly #control: ControlFile;
+  readonly #readers: ReadersFile | undefined;
   readonly #flusher: Flusher;
   readonly #clock: ClockTicker;
   readonly #toucher = new PageToucher();
@@ -48,10 +51,12 @@ class MaintenanceThread {
   constructor(data: ThreadData) {
     this.#data = data;
     this.#control = ControlFile.open(data.directory, 'write');
+    this.#readers = ReadersFile.openIfPermitted(data.directory, this.#control.logId);
     announceThread(data.shared);
     this.#flusher = new Flusher(data.directory, this.#control, data.shared, {
       side: MAINTENANCE,
       onAbandoned: () => {},
+      bell: new Bell('flush', this.#control, this.#readers),
     });
     this.#clock = new ClockTicker(data.shared);
     this.#flushDue = this.#nextFlush();
@@ -68,6 +73,7 @@ class MaintenanceThread {
       if (!idle) this.#doSlowJob();
       else if (!this.#stopping) Atomics.wait(shared, WAKE, seen, this.#sleepMs(ticking));
     }
+    this.#readers?.close();
     this.#control.close();
   }
 

@@ -8,6 +8,8 @@
  * - A mapping is unmapped early (`release`) only when nobody outside this library can hold a view of
  *   it. Whoever hands a view out calls `lend` first; whoever keeps views inside drops them before
  *   `release`.
+ * - Files that are only read are mapped once per thread, and shared by all who open them; the last
+ *   `release` counts.
  * - Otherwise it is unmapped by a finalizer on its `ArrayBuffer`, which every view refers to, so after
  *   the last view is gone. One registration per mapping, none per view.
  */
@@ -19,11 +21,17 @@ import type { Advice } from './platform.js';
 interface Region {
   readonly address: bigint;
   readonly sizeBytes: number;
+  /** Key among `readMappings`, if it is shared. */
+  key: string | undefined;
 }
 
-const finalizer = new FinalizationRegistry<Region>(({ address, sizeBytes }) => {
+const finalizer = new FinalizationRegistry<Region>(({ address, sizeBytes, key }) => {
   munmap(address, sizeBytes);
+  if (key !== undefined && readMappings.get(key)?.deref() === undefined) readMappings.delete(key);
 });
+
+/** What this thread has mapped for reading, by file. Weak: a reader may go without having been closed. */
+const readMappings = new Map<string, WeakRef<Mapping>>();
 
 export class Mapping {
   readonly buffer: ArrayBuffer;
@@ -32,6 +40,8 @@ export class Mapping {
   readonly path: string;
   #lent = false;
   #released = false;
+  #users = 1;
+  readonly #region: Region;
 
   /** Takes over a region that is mapped already, possibly by another thread of this process. */
   constructor(address: bigint, sizeBytes: number, path: string) {
@@ -40,7 +50,8 @@ export class Mapping {
     this.path = path;
     this.buffer = viewMemory(address, sizeBytes);
     forbidTransfer(this.buffer);
-    finalizer.register(this.buffer, { address, sizeBytes }, this);
+    this.#region = { address, sizeBytes, key: undefined };
+    finalizer.register(this.buffer, this.#region, this);
   }
 
   /** Maps a file that is open; the descriptor may be closed afterwards. */
@@ -48,20 +59,43 @@ export class Mapping {
     return new Mapping(mmap(fd, sizeBytes, writable, path), sizeBytes, path);
   }
 
-  /** Maps a file read-only. A file that is shorter is refused: its missing pages would be SIGBUS. */
+  /**
+   * Maps a file read-only, or shares the mapping that this thread has of it. A file that is shorter is
+   * refused: its missing pages would be SIGBUS.
+   */
   static readOnly(path: string, sizeBytes: number): Mapping {
     return storage('open', path, () => {
       const fd = openSync(path, 'r');
       try {
-        const found = fstatSync(fd).size;
-        if (found < sizeBytes) {
-          throw new CorruptionError(path, found, `${sizeBytes} bytes`, `a file of ${found} bytes`);
+        const { size, dev, ino } = fstatSync(fd, { bigint: true });
+        if (size < sizeBytes) {
+          throw new CorruptionError(
+            path,
+            Number(size),
+            `${sizeBytes} bytes`,
+            `a file of ${size} bytes`,
+          );
         }
-        return Mapping.ofDescriptor(fd, sizeBytes, false, path);
+        return Mapping.#share(`${dev}:${ino}:${sizeBytes}`, () =>
+          Mapping.ofDescriptor(fd, sizeBytes, false, path),
+        );
       } finally {
         closeSync(fd);
       }
     });
+  }
+
+  /** A file cannot get another's inode while it is mapped, so the key stays true. */
+  static #share(key: string, map: () => Mapping): Mapping {
+    const known = readMappings.get(key)?.deref();
+    if (known !== undefined) {
+      known.#users++;
+      return known;
+    }
+    const mapping = map();
+    mapping.#region.key = key;
+    readMappings.set(key, new WeakRef(mapping));
+    return mapping;
   }
 
   /** A view is about to leave the library: from now on only the finalizer unmaps. */
@@ -73,9 +107,15 @@ export class Mapping {
     return this.#lent;
   }
 
-  /** The library's own views are gone. Unmaps at once unless a view was lent. */
+  /**
+   * One user's own views are gone; called once by each. The last one unmaps at once, unless a view was
+   * lent.
+   */
   release(): void {
-    if (this.#released || this.#lent) return;
+    if (this.#released || --this.#users > 0) return;
+    const { key } = this.#region;
+    if (key !== undefined) readMappings.delete(key);
+    if (this.#lent) return;
     this.#released = true;
     finalizer.unregister(this);
     munmap(this.address, this.sizeBytes);

@@ -12,6 +12,11 @@ const PROT_WRITE = 2;
 const MAP_SHARED = 1;
 const FUTEX_WAIT = 0;
 const FUTEX_WAKE = 1;
+const FUTEX_32 = 2;
+const CLOCK_MONOTONIC = 1;
+/** `struct futex_waitv`, and how many of them the kernel takes. */
+const AWAITED_BYTES = 24;
+const MAX_AWAITED = 128;
 const SEEK_SET = 0;
 const ZERO_RANGE = 0x10;
 
@@ -44,6 +49,18 @@ const cFutex =
         'uint32_t',
       ]);
 
+const cFutexWaitv =
+  platform.futexWaitv === undefined
+    ? undefined
+    : library.func('syscall', 'long', [
+        'long',
+        'uint8_t *',
+        'uint32_t',
+        'uint32_t',
+        koffi.pointer(timespec),
+        'int',
+      ]);
+
 /** Of several names for one code the first in the alphabet: EAGAIN, not EWOULDBLOCK. */
 const ERRNO_NAMES = new Map(
   Object.entries(koffi.os.errno)
@@ -68,6 +85,15 @@ export function mmap(fd: number, length: number, writable: boolean, path: string
   const protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
   const address = BigInt.asIntN(64, cMmap(null, length, protection, MAP_SHARED, fd, 0) as bigint);
   if (address === -1n) throw new StorageError('map', path, lastErrno());
+  return address;
+}
+
+/** Zeroed memory of this process, for words that its threads share and sleep on. */
+export function mmapAnonymous(length: number): bigint {
+  const flags = MAP_SHARED | platform.mapAnonymous;
+  const protection = PROT_READ | PROT_WRITE;
+  const address = BigInt.asIntN(64, cMmap(null, length, protection, flags, -1, 0) as bigint);
+  if (address === -1n) throw new StorageError('map memory', undefined, lastErrno());
   return address;
 }
 
@@ -160,6 +186,12 @@ export function lockByte(fd: number, byte: number, path: string): boolean {
   throw new StorageError('lock', path, errno);
 }
 
+/** Gives a byte back that `lockByte` has taken through this descriptor. */
+export function unlockByte(fd: number, byte: number, path: string): void {
+  const lock = { ...lockOfByte(byte), l_type: platform.unlocked };
+  check(cFcntl(fd, platform.setLock, flockPointer, lock) as number, 'unlock', path);
+}
+
 /** Whether somebody holds the lock on a byte. Works on a read-only descriptor. */
 export function isByteLocked(fd: number, byte: number, path: string): boolean {
   const query = lockOfByte(byte);
@@ -173,14 +205,60 @@ export function futexWake(address: bigint): void {
   cFutex(platform.futex, address, FUTEX_WAKE, 0x7fff_ffff, null, null, 0);
 }
 
+/** Whether several words can be slept on at once. */
+export function canWaitForAny(): boolean {
+  return hasWaitv;
+}
+
+let hasWaitv = platform.futexWaitv !== undefined && cFutex !== undefined;
+
+/** A word that is slept on as long as it holds `expected`. */
+export interface Awaited {
+  readonly address: bigint;
+  readonly expected: number;
+}
+
+/**
+ * Sleeps while all of up to 128 words hold what is expected, at most `timeoutMs`. Returns for any
+ * reason. Where the kernel refuses (before 5.16, or by a filter), `canWaitForAny` is false afterwards.
+ */
+export function futexWaitAny(words: readonly Awaited[], timeoutMs: number): void {
+  const count = Math.min(words.length, MAX_AWAITED);
+  const list = Buffer.alloc(count * AWAITED_BYTES);
+  for (let i = 0; i < count; i++) {
+    const { address, expected } = words[i] as Awaited;
+    list.writeBigUInt64LE(BigInt(expected >>> 0), i * AWAITED_BYTES);
+    list.writeBigUInt64LE(BigInt.asUintN(64, address), i * AWAITED_BYTES + 8);
+    list.writeUInt32LE(FUTEX_32, i * AWAITED_BYTES + 16);
+  }
+  // This call, unlike the other, takes the time at which to stop, not how long to sleep.
+  const until = process.hrtime.bigint() + BigInt(Math.round(timeoutMs * 1e6));
+  const deadline = { seconds: until / 1_000_000_000n, nanoseconds: until % 1_000_000_000n };
+  const result = cFutexWaitv?.(platform.futexWaitv, list, count, 0, deadline, CLOCK_MONOTONIC);
+  if (result === undefined || ((result as number) < 0 && isRefused(lastErrno()))) hasWaitv = false;
+}
+
+function isRefused(errno: string): boolean {
+  return errno === 'ENOSYS' || errno === 'EPERM' || errno === 'EACCES';
+}
+
 /**
  * Sleeps while the word at `address` holds `expected`, at most `timeoutMs`. Returns for any reason;
  * the caller looks again. Works on read-only mappings.
  */
 export function futexWait(address: bigint, expected: number, timeoutMs: number): void {
+  if (cFutex === undefined) return nap(timeoutMs);
   const timeout = {
     seconds: Math.trunc(timeoutMs / 1000),
     nanoseconds: Math.round((timeoutMs % 1000) * 1e6),
   };
-  cFutex?.(platform.futex, address, FUTEX_WAIT, expected >>> 0, timeout, null, 0);
+  cFutex(platform.futex, address, FUTEX_WAIT, expected >>> 0, timeout, null, 0);
+  return undefined;
 }
+
+/** Where there is nothing to sleep on, the caller polls. */
+function nap(timeoutMs: number): void {
+  Atomics.wait(NOBODY, 0, 0, Math.min(timeoutMs, 1));
+}
+
+const NOBODY = new Int32Array(new SharedArrayBuffer(4));

@@ -8,6 +8,9 @@ export interface Platform {
   readonly hasFallocate: boolean;
   /** System call numbers for `futex`, by architecture; without one, waiting polls. */
   readonly futex: number | undefined;
+  /** The same for `futex_waitv`, which is one number everywhere. */
+  readonly futexWaitv: number | undefined;
+  readonly mapAnonymous: number;
   readonly setLock: number;
   readonly getLock: number;
   readonly writeLock: number;
@@ -35,6 +38,8 @@ const LINUX_FUTEX: Readonly<Partial<Record<NodeJS.Architecture, number>>> = {
 const LINUX: Platform = {
   hasFallocate: true,
   futex: LINUX_FUTEX[process.arch],
+  futexWaitv: 449,
+  mapAnonymous: 0x20,
   setLock: 37,
   getLock: 36,
   writeLock: 1,
@@ -60,6 +65,8 @@ const LINUX: Platform = {
 const DARWIN: Platform = {
   hasFallocate: false,
   futex: undefined,
+  futexWaitv: undefined,
+  mapAnonymous: 0x1000,
   setLock: 90,
   getLock: 92,
   writeLock: 3,

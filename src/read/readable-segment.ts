@@ -82,6 +82,7 @@ export class ReadableSegment {
   readonly #indexResident: Uint8Array;
   #holders = 0;
   #isReleased = false;
+  #isUnmapped = false;
 
   constructor(
     header: SegmentHeader,
@@ -415,7 +416,8 @@ export class ReadableSegment {
   }
 
   #unmapIfFree(): void {
-    if (this.#holders > 0) return;
+    if (this.#holders > 0 || this.#isUnmapped) return;
+    this.#isUnmapped = true;
     this.mapping.release();
     this.#indexMapping?.release();
     this.#indexMapping = undefined;

@@ -3,9 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { crc32cBytes, crc32cWords } from '../../src/format/checksum.js';
 import {
   checkControlPage,
-  checkReadersPage,
   encodeControlPage,
-  encodeReadersPage,
   readCheckpoint,
   writeCheckpoint,
   type Checkpoint,
@@ -26,6 +24,7 @@ import {
   encodeSegmentHeader,
   segmentSeed,
 } from '../../src/format/segment-header.js';
+import { checkReadersPage, encodeReadersPage } from '../../src/format/readers-page.js';
 import { CorruptionError, LogError, UnsupportedVersionError } from '../../src/index.js';
 import { thrownBy } from '../support/logs.js';
 
