@@ -157,6 +157,11 @@ export class Cursor implements RecordView {
     while (this.next()) yield this;
   }
 
+  /** Offset of the record that `next` goes to, if it is there and was not lost. */
+  get nextOffset(): number {
+    return this.#frameEnd === UNKNOWN ? this.#offset + 1 : this.#nextOffset;
+  }
+
   // --- The record stood on ---
 
   get offset(): number {
@@ -239,9 +244,34 @@ export class Cursor implements RecordView {
 
   // --- Frames ---
 
-  /** Finds the frame that `#next` lies in, going on to the next segment if need be. */
+  /**
+   * Finds the frame that `#next` lies in, going on to the next segment if need be. Where there is no
+   * record, also none to be read, the cursor still shows the one that it stands on.
+   */
   #enterNext(): boolean {
     if (this.#isClosed) this.#refuse();
+    const stoodIn = this.#position > 0 ? this.#segment : undefined;
+    if (stoodIn === undefined) return this.#walkOn();
+    stoodIn.hold();
+    let hasNext = false;
+    try {
+      hasNext = this.#walkOn();
+    } finally {
+      if (!hasNext && this.#segment !== stoodIn) this.#standAgain(stoodIn);
+      stoodIn.letGo();
+    }
+    return hasNext;
+  }
+
+  /** Back from a segment in which there was no record after all. */
+  #standAgain(segment: ReadableSegment): void {
+    this.#use(segment);
+    this.#frameEnd = UNKNOWN;
+    this.#nextOffset = this.#offset + 1;
+    this.#next = 0;
+  }
+
+  #walkOn(): boolean {
     if (this.#frameEnd === SEEKING) return this.#enterTarget();
     if (this.#frameEnd === UNKNOWN) {
       this.#next = this.#position + recordBytes(this.#length);
@@ -280,14 +310,14 @@ export class Cursor implements RecordView {
     const offset = this.#nextOffset;
     if (offset >= this.#end) return false;
     if (!this.#isBelowBound(offset)) return this.#atEnd();
-    const segment = this.#show(offset);
+    const segment = this.#use(this.#find(offset));
     const located = segment.locate(offset - segment.base);
     if (located < 0) {
       // Lost: begin behind the gap, by way of its frame.
       const gap = -located;
       this.#nextOffset = frameBase(this.#words, gap);
       this.#next = this.#frameEnd = gap;
-      return this.#enterNext();
+      return this.#walkOn();
     }
     this.#setFrame(segment.frameOf(located), this.#words);
     this.#next = located;
@@ -332,12 +362,15 @@ export class Cursor implements RecordView {
 
   /** Moves onto a record below the bound; returns the lost range instead if it was lost. */
   #standOn(offset: number): OffsetRange | undefined {
-    const segment = this.#show(offset);
+    const isKnown = this.#isKnown(offset);
+    const segment = isKnown ? (this.#segment as ReadableSegment) : this.#find(offset);
     const position = segment.locate(offset - segment.base);
     if (position < 0) {
-      const from = frameBase(this.#words, -position);
-      return { from, to: from + frameCount(this.#words, -position) };
+      const from = frameBase(segment.words, -position);
+      return { from, to: from + frameCount(segment.words, -position) };
     }
+    // Not before: until here whatever fails leaves the cursor on its record.
+    if (!isKnown) this.#use(segment);
     this.#stand(offset, position);
     return undefined;
   }
@@ -350,15 +383,14 @@ export class Cursor implements RecordView {
     return true;
   }
 
-  /** Makes the segment that holds `offset`, which is below the bound, the current one. */
-  #show(offset: number): ReadableSegment {
-    if (this.#isKnown(offset)) return this.#segment as ReadableSegment;
+  /** The segment that holds `offset`, which is below the bound. */
+  #find(offset: number): ReadableSegment {
     const { segments } = this.#source;
     const segment = this.#isAboveStart(offset) ? segments.holding(offset) : undefined;
     if (segment === undefined) {
       throw new OffsetOutOfRangeError(offset, segments.startOffset, this.#source.bound());
     }
-    return this.#use(segment);
+    return segment;
   }
 
   #use(segment: ReadableSegment): ReadableSegment {
@@ -407,7 +439,7 @@ export class Cursor implements RecordView {
   /** A log whose appender died may end in damage; that must not look like its end. */
   #atEnd(): boolean {
     const { segments } = this.#source;
-    if (segments.refresh()) return this.#enterNext();
+    if (segments.refresh()) return this.#walkOn();
     if (segments.damage !== undefined) throw segments.damage;
     return false;
   }

@@ -1,6 +1,7 @@
 import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
+  CorruptionError,
   LogClosedError,
   OffsetOutOfRangeError,
   openAppender,
@@ -149,6 +150,43 @@ describe('a reader of a log of 60 records in 3 segments', () => {
     appendNumbered(appender, 30, 500);
     expect(offsets(snapshot)).toEqual([]);
     expect(offsets(live)).toEqual(range(120, 150));
+  });
+
+  it('shows its record still when the next segment has none yet', async () => {
+    const other = temporaryLogPath();
+    const options = { segmentSizeBytes: 16_384, commit: 'manual', maintenance: false } as const;
+    const writer = openAppender(other, options);
+    appendNumbered(writer, 20, 500);
+    writer.commit();
+    const own = openReader(other);
+    const cursor = own.cursor({ from: 19 });
+    expect(cursor.next()).toBe(true);
+    // Does not fit any more: rolls, and is not committed.
+    appendNumbered(writer, 1, 3000);
+    for (let attempt = 0; attempt < 2; attempt++) {
+      expect(cursor.next()).toBe(false);
+      expect([cursor.offset, isNumbered(cursor)]).toEqual([19, true]);
+    }
+    writer.commit();
+    expect([cursor.next(), cursor.offset, isNumbered(cursor)]).toEqual([true, 20, true]);
+    own.close();
+    await writer.close();
+  });
+
+  it('shows its record still after a move into a damaged segment', async () => {
+    await appender.close();
+    const second = filesOf(path, '.log')[1] as string;
+    const damaged = readFileSync(second);
+    damaged.fill(0xff, 4096 + 64, 4096 + 128);
+    writeFileSync(second, damaged);
+    const own = openReader(path);
+    const cursor = own.cursor();
+    expect(cursor.moveTo(20)).toBe(true);
+    expect(thrownBy(() => cursor.moveTo(21))).toBeInstanceOf(CorruptionError);
+    expect([cursor.offset, isNumbered(cursor)]).toEqual([20, true]);
+    expect(thrownBy(() => cursor.next())).toBeInstanceOf(CorruptionError);
+    expect([cursor.offset, isNumbered(cursor)]).toEqual([20, true]);
+    own.close();
   });
 
   it('throws OffsetOutOfRangeError when the way leads into dropped segments', async () => {
