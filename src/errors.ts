@@ -13,11 +13,13 @@ export type LogErrorCode =
   | 'NOT_A_LOG'
   | 'OFFSET_OUT_OF_RANGE'
   | 'POISONED'
+  | 'POSITION_LOST'
   | 'RECORD_TOO_LARGE'
   | 'RESERVED'
   | 'STORAGE'
   | 'UNSUPPORTED_PLATFORM'
-  | 'UNSUPPORTED_VERSION';
+  | 'UNSUPPORTED_VERSION'
+  | 'WAITING';
 
 export class LogError extends Error {
   readonly code: LogErrorCode;
@@ -99,6 +101,31 @@ export class OffsetOutOfRangeError extends LogError {
     this.offset = offset;
     this.startOffset = startOffset;
     this.bound = bound;
+  }
+}
+
+/**
+ * A position does not belong to the log as it is now: an unclean end has taken records that were not
+ * flushed, and others may have been given their offsets.
+ */
+export class PositionLostError extends LogError {
+  readonly offset: number;
+  /** Exclusive bound of what the log holds now. */
+  readonly bound: number;
+  /** Epoch of the record before the position, as it was, and as it is now. */
+  readonly epoch: number | undefined;
+  readonly found: number | undefined;
+
+  constructor(offset: number, bound: number, epoch: number | undefined, found: number | undefined) {
+    const why =
+      offset > bound
+        ? `the log ends at ${bound} now`
+        : `the record before it was written in epoch ${epoch}, and now is one of epoch ${found}`;
+    super('POSITION_LOST', `Cannot go on at offset ${offset}: ${why}`);
+    this.offset = offset;
+    this.bound = bound;
+    this.epoch = epoch;
+    this.found = found;
   }
 }
 

@@ -5,6 +5,14 @@ export type { Reservation } from './append/reservation.js';
 export type { FlushResult } from './append/flush-queue.js';
 export { openReader, type CursorOptions, type Reader, type ReaderOptions } from './read/reader.js';
 export type { Cursor, CursorStart } from './read/cursor.js';
+export type {
+  CursorDescription,
+  Position,
+  ReaderDescription,
+  TailerDescription,
+} from './read/description.js';
+export type { Tailer, TailerOptions, WaitOptions } from './read/tailer.js';
+export type { WriterState } from './read/writer-state.js';
 export type { RecordView } from './read/record-view.js';
 export type { Verify } from './read/readable-segment.js';
 export type { Access, IndexFault, SegmentInfo } from './read/segment-set.js';
@@ -20,6 +28,7 @@ export {
   LogError,
   LogLockedError,
   OffsetOutOfRangeError,
+  PositionLostError,
   RecordLostError,
   RecordTooLargeError,
   StorageError,

@@ -16,7 +16,7 @@ const FUTEX_32 = 2;
 const CLOCK_MONOTONIC = 1;
 /** `struct futex_waitv`, and how many of them the kernel takes. */
 const AWAITED_BYTES = 24;
-const MAX_AWAITED = 128;
+export const MAX_AWAITED = 128;
 const SEEK_SET = 0;
 const ZERO_RANGE = 0x10;
 

@@ -16,6 +16,7 @@ import {
 import { checkOffset, readU64AsBigInt } from '../format/integers.js';
 import { RECORD_HEADER_BYTES, RECORD_LENGTH_MASK, recordBytes } from '../format/record.js';
 import { FIRST_FRAME_AT } from '../format/segment-header.js';
+import type { CursorDescription, ReaderDescription } from './description.js';
 import type { ReadableSegment } from './readable-segment.js';
 import type { RecordView } from './record-view.js';
 import type { SegmentSet } from './segment-set.js';
@@ -31,6 +32,7 @@ export interface CursorSource {
   isClosed: boolean;
   /** The reader's bound now, exclusive. */
   bound(): number;
+  describe(): ReaderDescription;
 }
 
 const EMPTY_WORDS = new Int32Array(0);
@@ -160,6 +162,16 @@ export class Cursor implements RecordView {
   /** Offset of the record that `next` goes to, if it is there and was not lost. */
   get nextOffset(): number {
     return this.#frameEnd === UNKNOWN ? this.#offset + 1 : this.#nextOffset;
+  }
+
+  /**
+   * What this cursor has still before it, for another thread or process: `openReader(it).cursor(it)`.
+   * @throws {LogError} `CLOSED`
+   */
+  describe(): CursorDescription {
+    if (this.#source.isClosed || this.#isClosed) this.#refuse();
+    const rest = { ...this.#source.describe(), from: this.nextOffset };
+    return this.#end === Infinity ? rest : { ...rest, to: this.#end };
   }
 
   // --- The record stood on ---

@@ -1,12 +1,19 @@
 import { resolve } from 'node:path';
 import { ControlFile } from '../control/control-file.js';
-import { LogClosedError, OffsetOutOfRangeError, type CorruptionError } from '../errors.js';
+import {
+  LogClosedError,
+  LogError,
+  OffsetOutOfRangeError,
+  type CorruptionError,
+} from '../errors.js';
 import type { LogId } from '../format/identity.js';
 import { checkOffset } from '../format/integers.js';
 import { unknownChoice } from '../options.js';
+import type { Position, ReaderDescription } from './description.js';
 import { Cursor, type CursorSource, type CursorStart } from './cursor.js';
 import type { Verify } from './readable-segment.js';
 import type { RecordView } from './record-view.js';
+import { Tailer, checkPosition, type TailerOptions, type TailerSource } from './tailer.js';
 import { SegmentSet, type Access, type IndexFault, type SegmentInfo } from './segment-set.js';
 
 export interface ReaderOptions {
@@ -32,7 +39,8 @@ export interface CursorOptions {
 
 /**
  * Opens a log for reading, from any thread or process, also while nobody or somebody writes. Nothing
- * is written anywhere, so a read-only file system will do.
+ * is written anywhere, so a read-only file system will do. `log` is a path, or what `describe` of a
+ * reader, cursor or tailer has returned.
  *
  * @throws {LogError} `NOT_A_LOG`
  * @throws {CorruptionError} the control page is damaged, or the first segment is missing. Other damage
@@ -41,8 +49,15 @@ export interface CursorOptions {
  * @throws {StorageError}
  * @throws {TypeError} an option that is none of its choices
  */
-export function openReader(path: string, options: ReaderOptions = {}): Reader {
-  return new Reader(resolve(path), options);
+export function openReader(log: string | ReaderDescription, options: ReaderOptions = {}): Reader {
+  if (typeof log === 'string') return new Reader(resolve(log), options);
+  const reader = new Reader(log.path, { ...log, ...options });
+  if (reader.logId === log.logId) return reader;
+  reader.close();
+  throw new LogError(
+    'NOT_A_LOG',
+    `Cannot open ${log.path}: it is another log than described (id ${reader.logId}, not ${log.logId})`,
+  );
 }
 
 /** Random access to the records of a log. To be used by the thread that opened it. */
@@ -53,6 +68,8 @@ export class Reader {
   readonly #source: CursorSource;
   readonly #followsFlushed: boolean;
   readonly #flyweight: Cursor;
+  readonly #options: Required<ReaderOptions>;
+  readonly #tailers = new Set<Tailer>();
 
   /** @internal Use `openReader`. */
   constructor(directory: string, options: ReaderOptions) {
@@ -61,6 +78,7 @@ export class Reader {
     if (!['always', 'first-touch', 'never'].includes(verify)) throw unknownChoice('verify', verify);
     if (!['normal', 'sequential', 'random'].includes(access)) throw unknownChoice('access', access);
     this.path = directory;
+    this.#options = { bound, verify, access };
     this.#followsFlushed = bound === 'flushed';
     this.#control = ControlFile.open(directory, 'read');
     try {
@@ -74,6 +92,7 @@ export class Reader {
       followsFlushed: this.#followsFlushed,
       isClosed: false,
       bound: () => this.boundOffset,
+      describe: () => this.describe(),
     };
     this.#flyweight = new Cursor(this.#source, Infinity);
   }
@@ -140,6 +159,32 @@ export class Reader {
   }
 
   /**
+   * A cursor that waits for what comes; by default from the start of the log. It closes with the reader.
+   * @throws {PositionLostError} `from` is a position that does not belong to the log any more
+   * @throws {OffsetOutOfRangeError} `from` lies below the start of the log, and `onDropped` is `'error'`
+   * @throws {RangeError} not an offset or a time
+   * @throws {LogError} `CLOSED`
+   */
+  tailer(options: TailerOptions & { readonly from?: CursorStart | Position } = {}): Tailer {
+    this.#check('make a tailer');
+    const { from = 'start' } = options;
+    const source = this.#tailerSource();
+    const position = isPosition(from) ? from : undefined;
+    if (position !== undefined) checkPosition(source, position);
+    const start = isPosition(from) ? from.offset : from;
+    const cursor = new Cursor(this.#source, Infinity);
+    cursor.seek(this.#startOfTailer(start, options));
+    const tailer = new Tailer(source, cursor, options, position);
+    this.#tailers.add(tailer);
+    return tailer;
+  }
+
+  /** What another thread or process needs to open a reader like this one: `openReader(description)`. */
+  describe(): ReaderDescription {
+    return { path: this.path, logId: this.logId, ...this.#options };
+  }
+
+  /**
    * Offset of the first record that was committed at or after a time, or the bound if none was.
    * @throws {CorruptionError} a record that had to be asked for its time is damaged
    */
@@ -182,6 +227,7 @@ export class Reader {
   /** Unmaps what nobody holds a view of. Views and records handed out stay valid. Idempotent. */
   close(): void {
     if (this.#source.isClosed) return;
+    for (const tailer of this.#tailers) tailer.close();
     this.#source.isClosed = true;
     this.#flyweight.close();
     this.#segments.close();
@@ -190,6 +236,36 @@ export class Reader {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  #tailerSource(): TailerSource {
+    return {
+      directory: this.path,
+      control: this.#control,
+      cursors: this.#source,
+      committed: () => this.committedOffset,
+      epochBefore: (offset) => this.#epochBefore(offset),
+      forget: (tailer) => this.#tailers.delete(tailer),
+    };
+  }
+
+  #startOfTailer(from: CursorStart, { onDropped = 'error' }: TailerOptions): number {
+    if (!['error', 'skip'].includes(onDropped)) throw unknownChoice('onDropped', onDropped);
+    if (typeof from !== 'number' || onDropped === 'error') return this.#resolveStart(from);
+    checkOffset('from', from);
+    return Math.max(from, this.startOffset);
+  }
+
+  #epochBefore(offset: number): number | undefined {
+    const cursor = new Cursor(this.#source, Infinity);
+    try {
+      return offset > this.startOffset && cursor.moveTo(offset - 1) ? cursor.epoch : undefined;
+    } catch (error) {
+      if (error instanceof LogError) return undefined;
+      throw error;
+    } finally {
+      cursor.close();
+    }
   }
 
   #resolveStart(from: CursorStart): number {
@@ -219,4 +295,8 @@ export class Reader {
   #check(action: string): void {
     if (this.#source.isClosed) throw new LogClosedError('reader', action);
   }
+}
+
+function isPosition(from: CursorStart | Position): from is Position {
+  return typeof from === 'object' && 'offset' in from;
 }

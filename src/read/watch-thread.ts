@@ -1,0 +1,173 @@
+/**
+ * The thread that sleeps for the event loop: it waits for the bells of several logs at once, and tells
+ * whoever asked. One per thread that has asynchronous tailers, however many those are. It maps the
+ * control pages for itself, so nobody can unmap them under its eyes.
+ */
+import { receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads';
+import { Bell, SLICE_MS, type BellKind } from '../control/bell.js';
+import { ControlFile } from '../control/control-file.js';
+import { ReadersFile } from '../control/readers-file.js';
+import { PAGE_BYTES } from '../format/identity.js';
+import {
+  MAX_AWAITED,
+  canWaitForAny,
+  futexWait,
+  futexWaitAny,
+  viewMemory,
+  type Awaited,
+} from '../mapping/native.js';
+import { writerState, type WriterState } from './writer-state.js';
+
+/** Given to the thread when it starts. */
+export interface WatchThreadData {
+  readonly port: MessagePort;
+  /** A page of memory whose first word counts messages to the thread, which sleeps on it. */
+  readonly commandAddress: bigint;
+}
+
+export type WatchRequest =
+  | {
+      readonly kind: 'open';
+      readonly id: number;
+      readonly directory: string;
+      readonly bell: BellKind;
+    }
+  /** Tell when the bell's count is no longer `seen`, or the writer is not what it was. */
+  | { readonly kind: 'arm'; readonly id: number; readonly seen: number }
+  | { readonly kind: 'close'; readonly id: number }
+  | { readonly kind: 'stop' };
+
+/** The log with this id has news. */
+export type WatchReply = number;
+
+/** Where several words cannot be slept on at once, or there are too many, all are looked at so often. */
+const POLL_MS = 5;
+
+class WatchedLog {
+  readonly bell: Bell;
+  /** What the bell is expected to count; `undefined` while nobody asks. */
+  seen: number | undefined;
+  readonly #directory: string;
+  readonly #control: ControlFile;
+  readonly #readers: ReadersFile | undefined;
+  #writer: WriterState;
+
+  constructor(directory: string, kind: BellKind) {
+    this.#directory = directory;
+    this.#control = ControlFile.open(directory, 'read');
+    this.#readers = ReadersFile.openIfPermitted(directory, this.#control.logId);
+    this.bell = new Bell(kind, this.#control, this.#readers);
+    this.#writer = writerState(directory, this.#control);
+  }
+
+  /** Whether there is something to tell. If not, the bell knows that somebody sleeps. */
+  hasNews(seen: number): boolean {
+    if (!this.bell.prepareSleep(seen)) return true;
+    const before = this.#writer;
+    this.#writer = writerState(this.#directory, this.#control);
+    return this.#writer !== before;
+  }
+
+  close(): void {
+    this.#readers?.close();
+    this.#control.close();
+  }
+}
+
+class WatchThread {
+  readonly #port: MessagePort;
+  readonly #command: Int32Array;
+  readonly #commandAddress: bigint;
+  /** `undefined`: cannot be opened, so whoever waits for it is told to look for himself. */
+  readonly #logs = new Map<number, WatchedLog | undefined>();
+  /** Logs that somebody waits for and that could not be opened. */
+  readonly #blind = new Set<number>();
+  #isStopping = false;
+
+  constructor({ port, commandAddress }: WatchThreadData) {
+    this.#port = port;
+    this.#commandAddress = commandAddress;
+    this.#command = new Int32Array(viewMemory(commandAddress, PAGE_BYTES));
+  }
+
+  run(): void {
+    for (;;) {
+      const expected = Atomics.load(this.#command, 0);
+      this.#receive();
+      if (this.#isStopping) break;
+      this.#sleep({ address: this.#commandAddress, expected });
+      for (const id of this.#blind) this.#tell(id);
+      this.#blind.clear();
+    }
+    for (const log of this.#logs.values()) log?.close();
+    this.#port.close();
+  }
+
+  #receive(): void {
+    for (;;) {
+      const received = receiveMessageOnPort(this.#port);
+      if (received === undefined) return;
+      this.#handle(received.message as WatchRequest);
+    }
+  }
+
+  #handle(request: WatchRequest): void {
+    switch (request.kind) {
+      case 'open':
+        this.#logs.set(request.id, openWatched(request.directory, request.bell));
+        break;
+      case 'arm': {
+        const log = this.#logs.get(request.id);
+        if (log === undefined) this.#blind.add(request.id);
+        else log.seen = request.seen;
+        break;
+      }
+      case 'close':
+        this.#logs.get(request.id)?.close();
+        this.#logs.delete(request.id);
+        break;
+      case 'stop':
+        this.#isStopping = true;
+        break;
+    }
+  }
+
+  #tell(id: WatchReply): void {
+    this.#port.postMessage(id);
+  }
+
+  /** Tells whoever has news; of the others, sleeps until one has, or a message comes. */
+  #sleep(command: Awaited): void {
+    const awaited = [command];
+    let sliceMs = SLICE_MS;
+    for (const [id, log] of this.#logs) {
+      if (log?.seen === undefined) continue;
+      const { bell, seen } = log;
+      if (log.hasNews(seen)) {
+        log.seen = undefined;
+        this.#tell(id);
+        continue;
+      }
+      awaited.push({ address: bell.address, expected: seen });
+      sliceMs = Math.min(sliceMs, bell.sliceMs);
+    }
+    if (!canWaitForAny() && awaited.length > 1) {
+      const { address, expected } = awaited[1] as Awaited;
+      return futexWait(address, expected, POLL_MS);
+    }
+    if (awaited.length > MAX_AWAITED) sliceMs = POLL_MS;
+    return awaited.length === 1
+      ? futexWait(command.address, command.expected, sliceMs)
+      : futexWaitAny(awaited, sliceMs);
+  }
+}
+
+function openWatched(directory: string, bell: BellKind): WatchedLog | undefined {
+  try {
+    return new WatchedLog(directory, bell);
+  } catch {
+    return undefined;
+  }
+}
+
+new WatchThread(workerData as WatchThreadData).run();

@@ -1,0 +1,170 @@
+/**
+ * Waiting for news of a log on an event loop. One thread sleeps for all the tailers of this one; it
+ * starts with the first of them and ends with the last.
+ */
+import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
+import type { BellKind } from '../control/bell.js';
+import { PAGE_BYTES } from '../format/identity.js';
+import { futexWake, mmapAnonymous, munmap, viewMemory } from '../mapping/native.js';
+import type { WatchReply, WatchRequest, WatchThreadData } from './watch-thread.js';
+
+/** One log and bell, watched for all tailers of this thread that follow it. */
+export class Watch {
+  readonly #id: number;
+  readonly #directory: string;
+  readonly #bell: BellKind;
+  readonly #waiting = new Set<() => void>();
+  #users = 0;
+  #isArmed = false;
+
+  private constructor(directory: string, bell: BellKind) {
+    this.#id = nextId++;
+    this.#directory = directory;
+    this.#bell = bell;
+  }
+
+  /** Each user calls `close` once. */
+  static open(directory: string, bell: BellKind): Watch {
+    let watch = watches.get(keyOf(directory, bell));
+    if (watch === undefined) {
+      watch = new Watch(directory, bell);
+      watches.set(keyOf(directory, bell), watch);
+      thread ??= new WatchClient();
+      watch.introduceTo(thread);
+    }
+    watch.#users++;
+    return watch;
+  }
+
+  /** @internal */
+  introduceTo(client: WatchClient): void {
+    client.send({ kind: 'open', id: this.#id, directory: this.#directory, bell: this.#bell });
+  }
+
+  /**
+   * Calls `onNews` once, when the bell counts on from `seen`, or the writer closes, dies or comes. It
+   * may come early; whoever is called looks for himself. While somebody waits, the process stays.
+   */
+  wait(seen: number, onNews: () => void): void {
+    this.#waiting.add(onNews);
+    thread?.keepProcess();
+    if (this.#isArmed) return;
+    this.#isArmed = true;
+    thread?.send({ kind: 'arm', id: this.#id, seen });
+  }
+
+  /** Does not call `onNews` any more. */
+  cancel(onNews: () => void): void {
+    this.#waiting.delete(onNews);
+    letProcessExitIfIdle();
+  }
+
+  close(): void {
+    if (--this.#users > 0) return;
+    watches.delete(keyOf(this.#directory, this.#bell));
+    thread?.send({ kind: 'close', id: this.#id });
+    if (watches.size > 0) return;
+    thread?.stop();
+    thread = undefined;
+  }
+
+  get isIdle(): boolean {
+    return this.#waiting.size === 0;
+  }
+
+  /** @internal The thread has news, or has gone. */
+  static announce(id: number | 'all'): void {
+    for (const watch of watches.values()) if (id === 'all' || watch.#id === id) watch.#announce();
+    letProcessExitIfIdle();
+  }
+
+  #announce(): void {
+    this.#isArmed = false;
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const onNews of waiting) onNews();
+  }
+}
+
+function keyOf(directory: string, bell: BellKind): string {
+  return `${bell} ${directory}`;
+}
+
+const watches = new Map<string, Watch>();
+let nextId = 0;
+let thread: WatchClient | undefined;
+
+function letProcessExitIfIdle(): void {
+  for (const watch of watches.values()) if (!watch.isIdle) return;
+  thread?.letProcessExit();
+}
+
+class WatchClient {
+  readonly #port: MessagePort;
+  readonly #address: bigint;
+  readonly #command: Int32Array;
+  readonly #stopAtExit = (): void => this.#stop();
+  #isGone = false;
+
+  constructor() {
+    const { port1, port2 } = new MessageChannel();
+    this.#port = port1;
+    this.#address = mmapAnonymous(PAGE_BYTES);
+    this.#command = new Int32Array(viewMemory(this.#address, PAGE_BYTES));
+    const workerData: WatchThreadData = { port: port2, commandAddress: this.#address };
+    const worker = new Worker(new URL('./watch-thread.js', import.meta.url), {
+      workerData,
+      transferList: [port2],
+      name: 'stratalog-watch',
+      // Flags of the process, such as a profiler's, are not meant for this thread.
+      execArgv: [],
+    });
+    this.#port.on('message', (id: WatchReply) => Watch.announce(id));
+    // What goes wrong there ends the thread, and waiting goes on with a new one.
+    worker.on('error', () => {});
+    worker.on('exit', () => this.#onExit());
+    worker.unref();
+    this.letProcessExit();
+    // Otherwise the process would wait for a slice of its sleep to end.
+    process.on('exit', this.#stopAtExit);
+  }
+
+  send(request: WatchRequest): void {
+    if (this.#isGone) return;
+    this.#port.postMessage(request);
+    Atomics.add(this.#command, 0, 1);
+    futexWake(this.#address);
+  }
+
+  keepProcess(): void {
+    this.#port.ref();
+  }
+
+  letProcessExit(): void {
+    this.#port.unref();
+  }
+
+  stop(): void {
+    this.#stop();
+    this.letProcessExit();
+  }
+
+  #stop(): void {
+    this.send({ kind: 'stop' });
+  }
+
+  #onExit(): void {
+    this.#isGone = true;
+    process.off('exit', this.#stopAtExit);
+    this.#port.close();
+    munmap(this.#address, PAGE_BYTES);
+    if (thread === this) replaceThread();
+  }
+}
+
+/** It has died, of a lack of memory most likely. Everybody looks for himself, and waits with a new one. */
+function replaceThread(): void {
+  thread = new WatchClient();
+  for (const watch of watches.values()) watch.introduceTo(thread);
+  Watch.announce('all');
+}
