@@ -12,6 +12,8 @@ export type {
   TailerDescription,
 } from './read/description.js';
 export type { Tailer, TailerOptions, WaitOptions } from './read/tailer.js';
+export { openMonitor, type LogSample, type Monitor } from './read/monitor.js';
+export type { TailerInfo } from './format/readers-page.js';
 export type { WriterState } from './read/writer-state.js';
 export type { RecordView } from './read/record-view.js';
 export type { Verify } from './read/readable-segment.js';

@@ -10,12 +10,16 @@ import { EXIT_CODES_HELP, EXIT_OK, EXIT_STORAGE, exitCodeOf } from './exit-codes
 import { infoCommand } from './info.js';
 import { printError } from './output.js';
 import { repairCommand } from './repair.js';
+import { tailCommand } from './tail.js';
+import { topCommand } from './top.js';
 import { verifyCommand } from './verify.js';
 
 const VERBS = [
   appendCommand,
   catCommand,
+  tailCommand,
   infoCommand,
+  topCommand,
   verifyCommand,
   repairCommand,
   benchCommand,

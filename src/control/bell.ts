@@ -26,10 +26,12 @@ const UNREGISTERED_SLICE_MS = 20;
 /** What is news: commits, rolls and the log's opening and closing, or flushes. */
 export type BellKind = 'commit' | 'flush';
 
+const NO_WORDS = new Int32Array(0);
+
 export class Bell {
-  readonly #words: Int32Array;
+  #words: Int32Array;
   readonly #at: number;
-  readonly #flags: Int32Array | undefined;
+  #flags: Int32Array | undefined;
   readonly #flagAt: number;
   readonly address: bigint;
 
@@ -63,6 +65,12 @@ export class Bell {
   sleep(seen: number, timeoutMs: number): void {
     if (!this.prepareSleep(seen)) return;
     futexWait(this.address, seen, Math.min(timeoutMs, this.sliceMs));
+  }
+
+  /** Lets go of both pages, which may be unmapped from now on; whatever is called later throws. */
+  close(): void {
+    this.#words = NO_WORDS;
+    this.#flags = undefined;
   }
 
   get sliceMs(): number {

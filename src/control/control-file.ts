@@ -41,10 +41,10 @@ export function createControl(directory: string, logId: LogId, createdNs: bigint
 export class ControlFile {
   readonly path: string;
   readonly logId: LogId;
-  /** The mapped page as words, for the bells. */
-  readonly words: Int32Array;
+  /** The mapped page as words, for the bells; empty once it is closed. */
+  words: Int32Array;
   readonly #mapping: Mapping;
-  readonly #page: Uint8Array;
+  #page: Uint8Array;
   readonly #fd: number | undefined;
   #closed = false;
 
@@ -119,6 +119,9 @@ export class ControlFile {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    // A use after this is an error, and not a signal.
+    this.words = new Int32Array(0);
+    this.#page = new Uint8Array(0);
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#mapping.release();
   }

@@ -213,10 +213,14 @@ export class Reader {
     return this.#segments.allDamage();
   }
 
-  /** What the log consists of, oldest first. Segments that cannot be used are left out: see `damage`. */
-  segments(): SegmentInfo[] {
+  /**
+   * What the log consists of, oldest first; from the segment on that holds `fromOffset`. Segments that
+   * cannot be used are left out: see `damage`.
+   */
+  segments(fromOffset = 0): SegmentInfo[] {
     this.#check('list segments');
-    return this.#segments.describe();
+    checkOffset('fromOffset', fromOffset);
+    return this.#segments.describe(fromOffset);
   }
 
   /** Index files that could not be used, and were rebuilt in this reader's memory. */

@@ -197,10 +197,12 @@ export class SegmentSet {
     return this.startOffset;
   }
 
-  describe(): SegmentInfo[] {
+  describe(fromOffset: number): SegmentInfo[] {
     this.refresh();
     this.relistStart();
-    const segments = [...this.#bases.keys()].map((at) => this.#usable(at));
+    const first = this.#bases.findLastIndex((base) => base <= fromOffset);
+    const places = [...this.#bases.keys()].slice(Math.max(0, first));
+    const segments = places.map((at) => this.#usable(at));
     return segments.filter((segment) => segment !== undefined).map(describeSegment);
   }
 

@@ -48,6 +48,8 @@ export interface TailerSource {
 const TURN_MS = 5;
 /** The clock is looked at every so many records. */
 const TURN_RECORDS = 128;
+const NO_WORDS = new Int32Array(0);
+const NO_OFFSETS = new Float64Array(0);
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
@@ -66,10 +68,10 @@ export class Tailer {
   readonly #readers: ReadersFile | undefined;
   readonly #slot: TailerSlot | undefined;
   /** The slot's offset, or a word that nobody sees. */
-  readonly #shown: Float64Array;
+  #shown: Float64Array;
   readonly #shownAt: number;
   /** The control page, for the session epoch. */
-  readonly #words: Int32Array;
+  #words: Int32Array;
   /** Where the tailer was when there was no more to read, and the epoch of the record before. */
   #endOffset: number;
   #endEpoch: number | undefined;
@@ -172,8 +174,7 @@ export class Tailer {
    */
   next(options?: WaitOptions): boolean {
     if (this.#move()) return true;
-    const timeoutMs = options?.timeoutMs ?? 0;
-    return timeoutMs > 0 && this.#block(checkTimeout(timeoutMs));
+    return options?.timeoutMs !== undefined && this.#block(checkTimeout(options.timeoutMs));
   }
 
   /**
@@ -184,6 +185,7 @@ export class Tailer {
    */
   async nextAsync(options?: WaitOptions): Promise<boolean> {
     const timeoutMs = checkTimeout(options?.timeoutMs ?? Infinity);
+    this.#checkOpen('wait for the next record');
     if (this.#stopWaiting !== undefined) {
       throw new LogError('WAITING', 'Cannot wait for the next record: the tailer waits already');
     }
@@ -193,9 +195,11 @@ export class Tailer {
       const seen = this.#bell.count();
       if (this.#moveOrEnd()) return true;
       const left = deadline - performance.now();
-      if (this.#isEnded || left <= 0) return false;
+      if (this.isEnded || left <= 0) return false;
       await this.#waitForNews(seen, left);
       if (this.#isClosed) return false;
+      // No bell: then it may be the writer.
+      if (this.#bell.count() === seen) this.#writerAskedAt = -Infinity;
     }
   }
 
@@ -227,6 +231,9 @@ export class Tailer {
     this.#stopWaiting?.();
     this.#watch?.close();
     this.#cursor.close();
+    this.#bell.close();
+    this.#words = NO_WORDS;
+    this.#shown = NO_OFFSETS;
     if (this.#slot !== undefined) this.#readers?.leaveSlot(this.#slot);
     this.#readers?.close();
     this.#source.forget(this);
@@ -258,21 +265,25 @@ export class Tailer {
   }
 
   #advance(): boolean {
-    return this.#options.onDropped === 'skip' ? this.#advanceOrSkip() : this.#cursor.next();
+    try {
+      return this.#cursor.next();
+    } catch (error) {
+      this.#skipDropped(error);
+      return this.#advance();
+    }
   }
 
-  #advanceOrSkip(): boolean {
-    for (;;) {
-      const from = this.#cursor.nextOffset;
-      try {
-        return this.#cursor.next();
-      } catch (error) {
-        if (!(error instanceof OffsetOutOfRangeError) || error.startOffset <= from) throw error;
-        this.#skipped += error.startOffset - from;
-        this.#cursor.seek(error.startOffset);
-        this.#hasRead = false;
-      }
-    }
+  /** Goes on behind records that have been dropped, if it may. Everything else is thrown again. */
+  #skipDropped(error: unknown): void {
+    if (this.isEnded) throw error;
+    // Where other frames lie now, what looked like damage was none.
+    if (this.#words[SESSION_EPOCH] !== this.#sessionEpoch) this.#checkPlace();
+    const from = this.#cursor.nextOffset;
+    const isDropped = error instanceof OffsetOutOfRangeError && error.startOffset > from;
+    if (!isDropped || this.#options.onDropped !== 'skip') throw error;
+    this.#skipped += error.startOffset - from;
+    this.#cursor.seek(error.startOffset);
+    this.#hasRead = false;
   }
 
   /** At the end of the log, where another appender might one day take it up elsewhere. */
@@ -288,7 +299,7 @@ export class Tailer {
       const seen = this.#bell.count();
       if (this.#moveOrEnd()) return true;
       const left = deadline - performance.now();
-      if (this.#isEnded || left <= 0) return false;
+      if (this.isEnded || left <= 0) return false;
       this.#bell.sleep(seen, left);
     }
   }
@@ -355,7 +366,7 @@ export class Tailer {
       };
       this.#stopWaiting = stop;
       signal?.addEventListener('abort', stop, { once: true });
-      watch.wait(seen, stop);
+      watch.wait(seen, this.#writer, stop);
     });
   }
 

@@ -32,8 +32,13 @@ export type WatchRequest =
       readonly directory: string;
       readonly bell: BellKind;
     }
-  /** Tell when the bell's count is no longer `seen`, or the writer is not what it was. */
-  | { readonly kind: 'arm'; readonly id: number; readonly seen: number }
+  /** Tell when the bell no longer counts `seen`, or the writer is no longer `writer`. */
+  | {
+      readonly kind: 'arm';
+      readonly id: number;
+      readonly seen: number;
+      readonly writer: WriterState;
+    }
   | { readonly kind: 'close'; readonly id: number }
   | { readonly kind: 'stop' };
 
@@ -50,22 +55,28 @@ class WatchedLog {
   readonly #directory: string;
   readonly #control: ControlFile;
   readonly #readers: ReadersFile | undefined;
-  #writer: WriterState;
+  /** What the writer is expected to be. */
+  writer: WriterState = 'appending';
+  /** What it was when the kernel was last asked: that is not free, and bells ring often. */
+  #found: WriterState = 'appending';
+  #askedAt = -Infinity;
 
   constructor(directory: string, kind: BellKind) {
     this.#directory = directory;
     this.#control = ControlFile.open(directory, 'read');
     this.#readers = ReadersFile.openIfPermitted(directory, this.#control.logId);
     this.bell = new Bell(kind, this.#control, this.#readers);
-    this.#writer = writerState(directory, this.#control);
   }
 
   /** Whether there is something to tell. If not, the bell knows that somebody sleeps. */
   hasNews(seen: number): boolean {
     if (!this.bell.prepareSleep(seen)) return true;
-    const before = this.#writer;
-    this.#writer = writerState(this.#directory, this.#control);
-    return this.#writer !== before;
+    const now = performance.now();
+    if (this.#found !== this.writer || now - this.#askedAt >= SLICE_MS) {
+      this.#askedAt = now;
+      this.#found = writerState(this.#directory, this.#control);
+    }
+    return this.#found !== this.writer;
   }
 
   close(): void {
@@ -119,7 +130,7 @@ class WatchThread {
       case 'arm': {
         const log = this.#logs.get(request.id);
         if (log === undefined) this.#blind.add(request.id);
-        else log.seen = request.seen;
+        else this.#arm(request.id, log, request.seen, request.writer);
         break;
       }
       case 'close':
@@ -130,6 +141,14 @@ class WatchThread {
         this.#isStopping = true;
         break;
     }
+  }
+
+  /** Two who expect different things cannot both be right: somebody has to look at once. */
+  #arm(id: number, log: WatchedLog, seen: number, writer: WriterState): void {
+    const isSame = log.seen === undefined || (log.seen === seen && log.writer === writer);
+    log.seen = isSame ? seen : undefined;
+    log.writer = writer;
+    if (!isSame) this.#tell(id);
   }
 
   #tell(id: WatchReply): void {

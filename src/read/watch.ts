@@ -6,6 +6,7 @@ import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 import type { BellKind } from '../control/bell.js';
 import { PAGE_BYTES } from '../format/identity.js';
 import { futexWake, mmapAnonymous, munmap, viewMemory } from '../mapping/native.js';
+import type { WriterState } from './writer-state.js';
 import type { WatchReply, WatchRequest, WatchThreadData } from './watch-thread.js';
 
 /** One log and bell, watched for all tailers of this thread that follow it. */
@@ -15,7 +16,8 @@ export class Watch {
   readonly #bell: BellKind;
   readonly #waiting = new Set<() => void>();
   #users = 0;
-  #isArmed = false;
+  /** What the thread was last asked to compare with, and has not answered. */
+  #armed: { readonly seen: number; readonly writer: WriterState } | undefined;
 
   private constructor(directory: string, bell: BellKind) {
     this.#id = nextId++;
@@ -42,15 +44,16 @@ export class Watch {
   }
 
   /**
-   * Calls `onNews` once, when the bell counts on from `seen`, or the writer closes, dies or comes. It
+   * Calls `onNews` once, when the bell no longer counts `seen`, or the writer is not what it was. It
    * may come early; whoever is called looks for himself. While somebody waits, the process stays.
    */
-  wait(seen: number, onNews: () => void): void {
+  wait(seen: number, writer: WriterState, onNews: () => void): void {
     this.#waiting.add(onNews);
     thread?.keepProcess();
-    if (this.#isArmed) return;
-    this.#isArmed = true;
-    thread?.send({ kind: 'arm', id: this.#id, seen });
+    if (this.#armed?.seen === seen && this.#armed.writer === writer) return;
+    // Those who know something else are told by this, too: one of the two is not up to date.
+    this.#armed = { seen, writer };
+    thread?.send({ kind: 'arm', id: this.#id, seen, writer });
   }
 
   /** Does not call `onNews` any more. */
@@ -79,7 +82,7 @@ export class Watch {
   }
 
   #announce(): void {
-    this.#isArmed = false;
+    this.#armed = undefined;
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const onNews of waiting) onNews();
