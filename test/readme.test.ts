@@ -9,10 +9,18 @@ import * as typescript from 'typescript';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const readme = join(root, 'README.md');
 
-/** The first TypeScript example, its types taken off: Node 20 cannot do that by itself. */
-function firstExample(): string {
-  const code = /^```ts\n([\s\S]*?)^```$/m.exec(readFileSync(readme, 'utf8'))?.[1];
-  if (code === undefined) throw new Error('README.md has no block that begins with ```ts');
+/** The programs of README.md: a block that imports begins one, any other goes on with it. */
+function programs(): string[] {
+  const found: string[] = [];
+  for (const [, code = ''] of readFileSync(readme, 'utf8').matchAll(/^```ts\n([\s\S]*?)^```$/gm)) {
+    if (code.startsWith('import ')) found.push(code);
+    else found.push(`${found.pop() ?? ''}\n${code}`);
+  }
+  return found;
+}
+
+/** Without its types: Node 20 cannot take them off by itself. */
+function withoutTypes(code: string): string {
   const { ESNext } = typescript.ModuleKind;
   const { ES2022 } = typescript.ScriptTarget;
   return typescript.transpileModule(code, { compilerOptions: { module: ESNext, target: ES2022 } })
@@ -30,12 +38,19 @@ function writeExample(code: string): string {
 }
 
 describe.skipIf(!existsSync(readme))('README.md', () => {
-  it('begins with an example that runs as it stands', () => {
-    const file = writeExample(firstExample());
-    const cwd = mkdtempSync(join(tmpdir(), 'stratalog-'));
-    onTestFinished(() => rmSync(cwd, { recursive: true, force: true }));
-    // Throws, with what the example wrote to standard error, unless it exits with 0.
-    const output = execFileSync(process.execPath, [file], { cwd, encoding: 'utf8' });
-    expect(output).not.toBe('');
+  it('has examples', () => {
+    expect(programs().length).toBeGreaterThan(1);
   });
+
+  it.each(existsSync(readme) ? programs() : [])(
+    'has an example that runs as it stands: %#',
+    (code) => {
+      const file = writeExample(withoutTypes(code));
+      const cwd = mkdtempSync(join(tmpdir(), 'stratalog-'));
+      onTestFinished(() => rmSync(cwd, { recursive: true, force: true }));
+      // Throws, with what the example wrote to standard error, unless it exits with 0.
+      const output = execFileSync(process.execPath, [file], { cwd, encoding: 'utf8' });
+      expect(output).not.toBe('');
+    },
+  );
 });
