@@ -95,10 +95,10 @@ async function show(tailer: Tailer, sink: Sink, options: Options, end: number): 
   const layout: Layout = { format, framing: 'none', offsets, times };
   let skipped = 0;
   const hasNext = (): boolean => (follow || tailer.nextOffset < end) && tailer.next();
-  for (let has = hasNext(); has || follow; has = hasNext()) {
-    if (!has) {
+  for (;;) {
+    if (!hasNext()) {
       await sink.drain();
-      if (!(await tailer.nextAsync())) return;
+      if (!follow || !(await tailer.nextAsync())) return;
     }
     if (tailer.skipped > skipped) tellSkipped(tailer.skipped - skipped);
     skipped = tailer.skipped;
