@@ -12,6 +12,10 @@ const ALL = [
   'get',
   'allocation',
   'open',
+  'hand-over',
+  'idle',
+  'paced',
+  'followers',
   'peers',
 ];
 const named = process.argv.slice(2);

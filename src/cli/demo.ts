@@ -80,19 +80,20 @@ async function appendCounters(
   const appender = openAppender(path, { commit: { bytes: 65536, delayMs: 10 } });
   const from = appender.nextOffset;
   const counters = openCounters();
-  const follower = new Follower(path, from);
+  const follower = startFollower({ path, from });
   step('log', path);
   step('input', `${counters.description}, for ${formatSeconds(ms)}`);
   try {
     const written = await pump(appender, counters, ms, interruption);
     const { flushedOffset, durable } = await appender.flush();
     step('flush', `durable up to offset ${flushedOffset}${durable ? '' : ' (memory file system)'}`);
-    expectSame('follow', await follower.finish(written.fingerprint.records), written.fingerprint);
+    await appender.close();
+    expectSame('follow', await follower.result, written.fingerprint);
     return { ...written, from };
   } finally {
     counters.close();
-    await follower.stop();
     await appender.close();
+    await follower.worker.terminate();
   }
 }
 
@@ -119,36 +120,16 @@ async function pump(
   return { fingerprint, middleMs };
 }
 
-/** The second thread, seen from the first. */
-class Follower {
-  readonly #end = new Int32Array(new SharedArrayBuffer(4)).fill(-1);
-  readonly #worker: Worker;
-  readonly #result: Promise<FollowResult>;
-
-  constructor(path: string, from: number) {
-    const workerData: FollowTask = { path, from, end: this.#end };
-    const worker = (this.#worker = new Worker(new URL('./demo-follower.js', import.meta.url), {
-      workerData,
-    }));
-    this.#result = new Promise((resolve, reject) => {
-      worker.once('message', resolve);
-      worker.once('error', reject);
-    });
-    // Whoever asks for the result is told; a failure before that must not end the process.
-    this.#result.catch(() => {});
-  }
-
-  /** Waits until it has seen that many records, all of which are committed. */
-  finish(records: number): Promise<FollowResult> {
-    Atomics.store(this.#end, 0, records);
-    Atomics.notify(this.#end, 0);
-    return this.#result;
-  }
-
-  /** Harmless if it has finished. */
-  async stop(): Promise<void> {
-    await this.#worker.terminate();
-  }
+/** Starts the second thread; resolves when that has seen the close of the log. */
+function startFollower(task: FollowTask): { worker: Worker; result: Promise<FollowResult> } {
+  const worker = new Worker(new URL('./demo-follower.js', import.meta.url), { workerData: task });
+  const result = new Promise<FollowResult>((resolve, reject) => {
+    worker.once('message', resolve);
+    worker.once('error', reject);
+  });
+  // Whoever asks for the result is told; a failure before that must not end the process.
+  result.catch(() => {});
+  return { worker, result };
 }
 
 function readBack(path: string, { from, fingerprint }: Written): void {

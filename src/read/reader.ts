@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { ControlFile } from '../control/control-file.js';
+import { ReadersFile } from '../control/readers-file.js';
 import {
   LogClosedError,
   LogError,
@@ -70,6 +71,8 @@ export class Reader {
   readonly #flyweight: Cursor;
   readonly #options: Required<ReaderOptions>;
   readonly #tailers = new Set<Tailer>();
+  /** What tailers share; made for the first of them. */
+  #tailerSource: TailerSource | undefined;
 
   /** @internal Use `openReader`. */
   constructor(directory: string, options: ReaderOptions) {
@@ -168,7 +171,7 @@ export class Reader {
   tailer(options: TailerOptions & { readonly from?: CursorStart | Position } = {}): Tailer {
     this.#check('make a tailer');
     const { from = 'start' } = options;
-    const source = this.#tailerSource();
+    const source = (this.#tailerSource ??= this.#makeTailerSource());
     const position = isPosition(from) ? from : undefined;
     if (position !== undefined) checkPosition(source, position);
     const start = isPosition(from) ? from.offset : from;
@@ -235,6 +238,7 @@ export class Reader {
     this.#source.isClosed = true;
     this.#flyweight.close();
     this.#segments.close();
+    this.#tailerSource?.readers?.close();
     this.#control.close();
   }
 
@@ -242,10 +246,11 @@ export class Reader {
     this.close();
   }
 
-  #tailerSource(): TailerSource {
+  #makeTailerSource(): TailerSource {
     return {
       directory: this.path,
       control: this.#control,
+      readers: ReadersFile.openIfPermitted(this.path, this.#control.logId),
       cursors: this.#source,
       committed: () => this.committedOffset,
       epochBefore: (offset) => this.#epochBefore(offset),

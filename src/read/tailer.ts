@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { Bell, SLICE_MS } from '../control/bell.js';
 import type { ControlFile } from '../control/control-file.js';
-import { ReadersFile, type TailerSlot } from '../control/readers-file.js';
+import type { ReadersFile, TailerSlot } from '../control/readers-file.js';
 import { SESSION_EPOCH } from '../format/control-page.js';
 import { LogClosedError, LogError, OffsetOutOfRangeError, PositionLostError } from '../errors.js';
 import type { Cursor, CursorSource } from './cursor.js';
@@ -35,6 +35,8 @@ export interface WaitOptions {
 export interface TailerSource {
   readonly directory: string;
   readonly control: ControlFile;
+  /** `undefined` where this process may not write it. */
+  readonly readers: ReadersFile | undefined;
   readonly cursors: CursorSource;
   /** Exclusive bound of what is committed, whatever the reader follows. */
   readonly committed: () => number;
@@ -65,7 +67,6 @@ export class Tailer {
   readonly #cursor: Cursor;
   readonly #options: TailerOptions;
   readonly #bell: Bell;
-  readonly #readers: ReadersFile | undefined;
   readonly #slot: TailerSlot | undefined;
   /** The slot's offset, or a word that nobody sees. */
   #shown: Float64Array;
@@ -90,16 +91,15 @@ export class Tailer {
 
   /** @internal Use `Reader.tailer`. */
   constructor(source: TailerSource, cursor: Cursor, options: TailerOptions, from?: Position) {
-    const { directory, control, cursors } = source;
+    const { directory, control, readers, cursors } = source;
     this.#source = source;
     this.#cursor = cursor;
     this.#options = options;
     this.#words = control.words;
     this.#endOffset = cursor.nextOffset;
     this.#endEpoch = from?.epoch ?? source.epochBefore(cursor.nextOffset);
-    this.#readers = ReadersFile.openIfPermitted(directory, control.logId);
-    this.#bell = new Bell(cursors.followsFlushed ? 'flush' : 'commit', control, this.#readers);
-    this.#slot = this.#readers?.takeSlot({
+    this.#bell = new Bell(cursors.followsFlushed ? 'flush' : 'commit', control, readers);
+    this.#slot = readers?.takeSlot({
       name: options.name ?? basename(process.argv[1] ?? process.title),
       pid: process.pid,
       followsFlushed: cursors.followsFlushed,
@@ -234,8 +234,7 @@ export class Tailer {
     this.#bell.close();
     this.#words = NO_WORDS;
     this.#shown = NO_OFFSETS;
-    if (this.#slot !== undefined) this.#readers?.leaveSlot(this.#slot);
-    this.#readers?.close();
+    if (this.#slot !== undefined) this.#source.readers?.leaveSlot(this.#slot);
     this.#source.forget(this);
   }
 

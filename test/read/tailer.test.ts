@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync, readdirSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -308,8 +308,11 @@ describe('a tailer on an event loop', () => {
 
   it('shares one thread with a thousand others, and leaves the pool of the process alone', async () => {
     const { log, appender, reader } = openBoth();
+    const descriptors = (): number => readdirSync('/proc/self/fd').length;
+    const before = descriptors();
     const tailers = range(0, 1000).map(() => reader.tailer());
     const waiting = tailers.map((tailer) => tailer.nextAsync());
+    expect(descriptors() - before).toBeLessThan(50);
     // Were they waiting in the pool of four threads, nothing else would get through it.
     for (let i = 0; i < 8; i++) await readFile(join(log, 'control'));
     append(appender, 1);
