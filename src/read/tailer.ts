@@ -252,12 +252,13 @@ export class Tailer {
   /** Moves if there is something to move to. */
   #move(): boolean {
     if (this.#lost !== undefined) throw this.#lost;
-    if (!this.#advance()) {
+    const hasMoved = this.#advance();
+    // Loaded after the record was seen: whoever committed it has published its epoch before.
+    if (this.#words[SESSION_EPOCH] !== this.#sessionEpoch) this.#checkPlace();
+    if (!hasMoved) {
       this.#remember();
       return false;
     }
-    // Loaded after the record was seen: whoever committed it has published its epoch before.
-    if (this.#words[SESSION_EPOCH] !== this.#sessionEpoch) this.#checkPlace();
     this.#shown[this.#shownAt] = this.#cursor.nextOffset;
     this.#hasRead = true;
     return true;
@@ -336,6 +337,7 @@ export class Tailer {
     this.#sessionEpoch = this.#source.control.sessionEpoch();
     try {
       checkPosition(this.#source, { offset: this.#endOffset, epoch: this.#endEpoch });
+      checkPosition(this.#source, { offset: this.nextOffset, epoch: undefined });
     } catch (error) {
       this.#lost = error;
       throw error;
