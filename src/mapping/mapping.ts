@@ -15,6 +15,7 @@
  */
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { CorruptionError, storage } from '../errors.js';
+import { MappingLedger } from './ledger.js';
 import { PAGE_SIZE, madvise, mincore, mmap, munmap, viewMemory } from './native.js';
 import type { Advice } from './platform.js';
 
@@ -23,12 +24,38 @@ interface Region {
   readonly sizeBytes: number;
   /** Key among `readMappings`, if it is shared. */
   key: string | undefined;
+  /** Its line in the ledger, if there is one. */
+  line: number | undefined;
 }
 
-const finalizer = new FinalizationRegistry<Region>(({ address, sizeBytes, key }) => {
-  munmap(address, sizeBytes);
+const finalizer = new FinalizationRegistry<Region>((region) => {
+  const { key } = region;
+  unmap(region);
   if (key !== undefined && readMappings.get(key)?.deref() === undefined) readMappings.delete(key);
 });
+
+/** Everything that this thread has mapped and not unmapped yet. */
+const regions = new Set<Region>();
+const mappedBuffers = new WeakSet<ArrayBufferLike>();
+let ledger: MappingLedger | undefined;
+
+/** Has this thread note its mappings, those of before as well. The first ledger it is given counts. */
+export function keepLedger(shared: SharedArrayBuffer): void {
+  if (ledger !== undefined) return;
+  ledger = new MappingLedger(shared);
+  for (const region of regions) region.line = ledger.note(region.address, region.sizeBytes);
+}
+
+/** Whether this memory is a mapped file's. */
+export function isMapped(buffer: ArrayBufferLike): boolean {
+  return mappedBuffers.has(buffer);
+}
+
+function unmap(region: Region): void {
+  regions.delete(region);
+  if (region.line !== undefined) ledger?.erase(region.line);
+  munmap(region.address, region.sizeBytes);
+}
 
 /** What this thread has mapped for reading, by file. Weak: a reader may go without having been closed. */
 const readMappings = new Map<string, WeakRef<Mapping>>();
@@ -50,7 +77,10 @@ export class Mapping {
     this.path = path;
     this.buffer = viewMemory(address, sizeBytes);
     forbidTransfer(this.buffer);
-    this.#region = { address, sizeBytes, key: undefined };
+    mappedBuffers.add(this.buffer);
+    const line = ledger?.note(address, sizeBytes);
+    this.#region = { address, sizeBytes, key: undefined, line };
+    regions.add(this.#region);
     finalizer.register(this.buffer, this.#region, this);
   }
 
@@ -118,7 +148,7 @@ export class Mapping {
     if (this.#lent) return;
     this.#released = true;
     finalizer.unregister(this);
-    munmap(this.address, this.sizeBytes);
+    unmap(this.#region);
   }
 
   advise(advice: Advice, from = 0, length = this.sizeBytes - from): boolean {
@@ -132,6 +162,12 @@ export class Mapping {
    */
   makeResident(from: number, length: number): void {
     this.advise('populate-read', from, length);
+  }
+
+  /** Whether the page with this byte is in memory, so that reading it does not wait for a disk. */
+  isResident(at: number): boolean {
+    const start = at - (at % PAGE_SIZE);
+    return ((mincore(this.address + BigInt(start), 1, PAGE_SIZE)[0] as number) & 1) !== 0;
   }
 
   /** Which of its pages are in memory: bit 0 of a byte per `PAGE_SIZE`. */

@@ -24,7 +24,7 @@ export interface Platform {
 }
 
 export type Advice =
-  'normal' | 'random' | 'sequential' | 'willneed' | 'populate-read' | 'populate-write';
+  'normal' | 'random' | 'sequential' | 'willneed' | 'cold' | 'populate-read' | 'populate-write';
 
 const LINUX_FUTEX: Readonly<Partial<Record<NodeJS.Architecture, number>>> = {
   x64: 202,
@@ -57,6 +57,7 @@ const LINUX: Platform = {
     random: 1,
     sequential: 2,
     willneed: 3,
+    cold: 20,
     'populate-read': 22,
     'populate-write': 23,
   },
