@@ -1,4 +1,5 @@
 import {
+  CorruptionError,
   LogClosedError,
   OffsetOutOfRangeError,
   RecordLostError,
@@ -53,6 +54,8 @@ export class Cursor implements RecordView {
   readonly #source: CursorSource;
   /** Exclusive offset that this cursor never reaches; `Infinity` for a live one. */
   readonly #end: number;
+  /** Told of damage that `next` then steps over. Without it `next` throws. */
+  readonly #onDamage: ((error: CorruptionError) => void) | undefined;
   #segment: ReadableSegment | undefined;
   #words: Int32Array = EMPTY_WORDS;
   #view: DataView = EMPTY_VIEW;
@@ -79,9 +82,10 @@ export class Cursor implements RecordView {
   #isClosed = false;
 
   /** @internal Use `Reader.cursor`. */
-  constructor(source: CursorSource, end: number) {
+  constructor(source: CursorSource, end: number, onDamage?: (error: CorruptionError) => void) {
     this.#source = source;
     this.#end = end;
+    this.#onDamage = onDamage;
   }
 
   // --- Moving ---
@@ -263,11 +267,11 @@ export class Cursor implements RecordView {
   #enterNext(): boolean {
     if (this.#isClosed) this.#refuse();
     const stoodIn = this.#position > 0 ? this.#segment : undefined;
-    if (stoodIn === undefined) return this.#walkOn();
+    if (stoodIn === undefined) return this.#walkOnIntact();
     stoodIn.hold();
     let hasNext = false;
     try {
-      hasNext = this.#walkOn();
+      hasNext = this.#walkOnIntact();
     } finally {
       if (!hasNext && this.#segment !== stoodIn) this.#standAgain(stoodIn);
       stoodIn.letGo();
@@ -281,6 +285,22 @@ export class Cursor implements RecordView {
     this.#frameEnd = UNKNOWN;
     this.#nextOffset = this.#offset + 1;
     this.#next = 0;
+  }
+
+  /** Goes on behind damage, if that is wished and the damage says where it ends. */
+  #walkOnIntact(): boolean {
+    if (this.#onDamage === undefined) return this.#walkOn();
+    for (;;) {
+      try {
+        return this.#walkOn();
+      } catch (error) {
+        if (!(error instanceof CorruptionError) || error.lost === undefined) throw error;
+        if (error.lost.to <= this.#nextOffset) throw error;
+        this.#onDamage(error);
+        this.#nextOffset = error.lost.to;
+        this.#frameEnd = SEEKING;
+      }
+    }
   }
 
   #walkOn(): boolean {

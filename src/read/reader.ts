@@ -36,6 +36,8 @@ export interface CursorOptions {
   readonly to?: number;
   /** End at the bound as it is now, whatever is appended later (default false). */
   readonly snapshot?: boolean;
+  /** @internal `next` tells of damage, and steps over it, if it is known where that ends. */
+  readonly onDamage?: ((error: CorruptionError) => void) | undefined;
 }
 
 /**
@@ -152,11 +154,11 @@ export class Reader {
    */
   cursor(options: CursorOptions = {}): Cursor {
     this.#check('make a cursor');
-    const { from = 'start', to = Infinity, snapshot = false } = options;
+    const { from = 'start', to = Infinity, snapshot = false, onDamage } = options;
     if (to !== Infinity) checkOffset('to', to);
     const end = snapshot ? Math.min(to, this.boundOffset) : to;
     const start = this.#resolveStart(from);
-    const cursor = new Cursor(this.#source, end);
+    const cursor = new Cursor(this.#source, end, onDamage);
     cursor.seek(start);
     return cursor;
   }
@@ -224,6 +226,12 @@ export class Reader {
     this.#check('list segments');
     checkOffset('fromOffset', fromOffset);
     return this.#segments.describe(fromOffset);
+  }
+
+  /** @internal For those who cut the log into pieces. */
+  get segmentSet(): SegmentSet {
+    this.#check('look at the segments');
+    return this.#segments;
   }
 
   /** Index files that could not be used, and were rebuilt in this reader's memory. */
