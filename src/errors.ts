@@ -16,6 +16,7 @@ export type LogErrorCode =
   | 'POSITION_LOST'
   | 'RECORD_TOO_LARGE'
   | 'RESERVED'
+  | 'SCAN_FAILED'
   | 'STORAGE'
   | 'UNSUPPORTED_PLATFORM'
   | 'UNSUPPORTED_VERSION'
@@ -126,6 +127,28 @@ export class PositionLostError extends LogError {
     this.bound = bound;
     this.epoch = epoch;
     this.found = found;
+  }
+}
+
+/**
+ * A parallel scan has stopped. `cause` says why: what the function has thrown, rebuilt with its name,
+ * message, fields and the stack of its thread; or how its thread has died.
+ */
+export class ScanError extends LogError {
+  /** Which piece it was, if it was one. */
+  readonly piece: (OffsetRange & { readonly index: number; readonly bytes: number }) | undefined;
+  /** The record that the cursor stood on, or was about to go to; `undefined` if nobody can tell. */
+  readonly offset: number | undefined;
+
+  constructor(why: string, piece?: ScanError['piece'], offset?: number, options?: ErrorOptions) {
+    const which =
+      piece === undefined
+        ? ''
+        : ` in piece ${piece.index} (offsets ${piece.from} to ${piece.to - 1})`;
+    const where = offset === undefined ? '' : ` at offset ${offset}`;
+    super('SCAN_FAILED', `Scan failed${which}${where}: ${why}`, options);
+    this.piece = piece;
+    this.offset = offset;
   }
 }
 

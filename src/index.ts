@@ -20,6 +20,25 @@ export type { Verify } from './read/readable-segment.js';
 export type { Access, IndexFault, SegmentInfo } from './read/segment-set.js';
 export type { AppenderOptions, CommitPolicy, FlushSchedule } from './options.js';
 export type { RecoveryReport, TornTail } from './recovery/recover.js';
+export { scan, type ScanResult, type ScannedLog } from './scan/scan.js';
+export type {
+  ScanFunction,
+  ScanOptions,
+  ScanPlace,
+  ScanProgress,
+  ScanReduction,
+  ScanSettings,
+} from './scan/options.js';
+export {
+  countRecords,
+  findRecords,
+  rateOverTime,
+  sizeHistogram,
+  totalBytes,
+  type RateBucket,
+  type SizeBucket,
+} from './scan/ready-made.js';
+export type { Piece, SkippedDamage } from './scan/messages.js';
 export { verifyLog, type VerifyOptions, type VerifyReport } from './recovery/verify.js';
 export { repairLog, type RepairOptions, type RepairReport } from './recovery/repair.js';
 export type { Damage, Progress } from './recovery/inspect.js';
@@ -33,6 +52,7 @@ export {
   PositionLostError,
   RecordLostError,
   RecordTooLargeError,
+  ScanError,
   StorageError,
   UnsupportedVersionError,
   type LockHolder,

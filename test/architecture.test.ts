@@ -15,6 +15,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['control', 'segment'],
   ['maintenance', 'recovery'],
   ['append', 'read'],
+  ['scan'],
   ['index'],
   ['cli'],
 ];
@@ -25,6 +26,7 @@ const KEPT_IN: Readonly<Record<string, string>> = {
   '@node-rs/crc32': 'format',
   commander: 'cli',
   picocolors: 'cli',
+  piscina: 'scan',
 };
 
 interface Import {

@@ -1,0 +1,47 @@
+/**
+ * What the kernel is told of a piece's bytes: that they are about to be read, so that the disk works
+ * while the function does; and that they have been read, so that a scan larger than memory takes its own
+ * pages first when it needs room, and not everybody else's. Advice, so nothing depends on it.
+ */
+import { LogError } from '../errors.js';
+import type { Mapping } from '../mapping/mapping.js';
+import type { SegmentSet } from '../read/segment-set.js';
+import type { Extent } from './layout.js';
+
+/** So many pages of an extent are looked at to see whether it is in memory. */
+const SAMPLED_PAGES = 8;
+
+export function adviseAhead(segments: SegmentSet, extents: readonly Extent[]): void {
+  advise(segments, extents, (mapping, start, end) => {
+    if (!isInMemory(mapping, start, end)) mapping.advise('willneed', start, end - start);
+  });
+}
+
+export function adviseBehind(segments: SegmentSet, extents: readonly Extent[]): void {
+  advise(segments, extents, (mapping, start, end) => {
+    mapping.advise('cold', start, end - start);
+  });
+}
+
+function advise(
+  segments: SegmentSet,
+  extents: readonly Extent[],
+  tell: (mapping: Mapping, start: number, end: number) => void,
+): void {
+  try {
+    for (const { base, start, end } of extents) {
+      const mapping = segments.beginningAt(base)?.mapping;
+      if (mapping !== undefined) tell(mapping, start, Math.min(end, mapping.sizeBytes));
+    }
+  } catch (error) {
+    // Whoever reads there will be told.
+    if (!(error instanceof LogError)) throw error;
+  }
+}
+
+/** By a few of its pages, because asking for all of them would cost as much as the advice. */
+function isInMemory(mapping: Mapping, start: number, end: number): boolean {
+  const step = Math.max(1, Math.floor((end - start) / SAMPLED_PAGES));
+  for (let at = start; at < end; at += step) if (!mapping.isResident(at)) return false;
+  return true;
+}

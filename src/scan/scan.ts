@@ -1,0 +1,226 @@
+/** A parallel scan: plan, run, reduce. */
+import { availableParallelism, totalmem } from 'node:os';
+import { ScanError, type CorruptionError, type OffsetRange } from '../errors.js';
+import type { CursorDescription, ReaderDescription } from '../read/description.js';
+import { Reader, openReader } from '../read/reader.js';
+import type { FunctionName, PieceTask, SkippedDamage } from './messages.js';
+import {
+  checkFunction,
+  checkSettings,
+  clonedArguments,
+  functionName,
+  type ScanOptions,
+  type ScanReduction,
+  type ScanSettings,
+} from './options.js';
+import { Plan, estimateBytes, type PlannedPiece } from './plan.js';
+import { startPool, usePool, type ScanPool } from './pool.js';
+import { resolveRange } from './range.js';
+import { Stop, runPieces, type PieceResult } from './run.js';
+import { generationOf } from './thread-readers.js';
+
+const PIECES_PER_THREAD = 32;
+const MIN_PIECE_BYTES = 1024 * 1024;
+const MAX_PIECE_BYTES = 32 * 1024 * 1024;
+/** A scan of a larger share of memory tells the kernel what it does not need any more. */
+const LARGE_SHARE_OF_MEMORY = 0.25;
+
+export interface ScanResult<V> {
+  readonly value: V;
+  /** Offsets scanned; those in `damage`, and those lost before a repair, among them. */
+  readonly records: number;
+  /** Bytes of their frames. */
+  readonly bytes: number;
+  readonly pieces: number;
+  readonly from: number;
+  /** Exclusive. */
+  readonly to: number;
+  /** What `onDamage: 'skip'` has stepped over, in order. */
+  readonly damage: readonly SkippedDamage[];
+}
+
+/** A log to scan: its path, a reader of it, or what `describe` of a reader or cursor has returned. */
+export type ScannedLog = string | Reader | ReaderDescription | CursorDescription;
+
+/**
+ * Runs a function of yours over a range of a log, in several threads at once, and reduces what it
+ * returns, in order. The log is cut along frames into pieces; the function gets a cursor over each
+ * (`ScanFunction`). Without `reduce` the value is the array of all results.
+ *
+ * What is scanned is fixed when the scan begins, so it ends, and comes out the same again, whatever is
+ * appended meanwhile. Rolling, flushing and closing the log change nothing. What `dropBefore` takes away
+ * before a piece begins is an error.
+ *
+ * Everything that the scan has started has ended when it settles; threads of a pool of yours that were
+ * stopped within a piece are ended, and replaced by the pool.
+ *
+ * @throws {ScanError} the function has thrown, or cannot be loaded; its result cannot be sent; a thread
+ *   has died; the log is damaged. `cause` is the error itself, `piece` and `offset` say where
+ * @throws {OffsetOutOfRangeError} the range lies outside of the log
+ * @throws {LogError} `CLOSED`: the pool is closed; and whatever `openReader` throws
+ * @throws {RangeError | TypeError} wrong options
+ * @throws the signal's reason; what `reduce` or `onProgress` throws
+ */
+export function scan<V, R = unknown, A = unknown>(
+  log: ScannedLog,
+  options: ScanOptions<A> & ScanReduction<R, V>,
+): Promise<ScanResult<V>>;
+export function scan<R = unknown, A = unknown>(
+  log: ScannedLog,
+  options: ScanOptions<A>,
+): Promise<ScanResult<R[]>>;
+export async function scan(
+  log: ScannedLog,
+  options: ScanOptions & Partial<ScanReduction<unknown, unknown>>,
+): Promise<ScanResult<unknown>> {
+  const { reduce, initial } = options;
+  checkFunction('reduce', reduce);
+  const work = { function: functionName(options), args: clonedArguments(options) };
+  if (reduce !== undefined) return runScan(log, options, work, { reduce, initial });
+  const collect = (parts: unknown[], part: unknown): unknown[] => {
+    parts.push(part);
+    return parts;
+  };
+  return runScan(log, options, work, { reduce: collect, initial: [] });
+}
+
+/** What is run over the pieces. */
+export interface Work {
+  readonly function: FunctionName;
+  readonly args: unknown;
+}
+
+/** @internal A scan whose options name no function. `isEnough` may end it early. */
+export async function runScan<R, V>(
+  log: ScannedLog,
+  settings: ScanSettings,
+  work: Work,
+  { reduce, initial }: ScanReduction<R, V>,
+  isEnough: (value: V) => boolean = () => false,
+): Promise<ScanResult<V>> {
+  checkSettings(settings);
+  settings.signal?.throwIfAborted();
+  const reader = openFor(log, settings);
+  try {
+    const scanned = new Tally();
+    let value = initial;
+    const take = (result: PieceResult): boolean => {
+      scanned.add(result);
+      value = reduce(value, result.value as R, result.piece);
+      return !isEnough(value);
+    };
+    const range = rangeOf(reader, log, settings, scanned);
+    await runOver(reader, range, settings, work, take);
+    return { value, ...scanned.result(range.from) };
+  } finally {
+    reader.close();
+  }
+}
+
+/** A reader of its own, whatever becomes of the one that is given. */
+function openFor(log: ScannedLog, { bound, verify }: ScanSettings): Reader {
+  const described = log instanceof Reader ? log.describe() : log;
+  return openReader(described, {
+    ...(bound === undefined ? {} : { bound }),
+    ...(verify === undefined ? {} : { verify }),
+    access: 'normal',
+  });
+}
+
+/** The range, by the options or as a cursor's description has it. */
+function rangeOf(
+  reader: Reader,
+  log: ScannedLog,
+  { from, to, onDamage = 'error' }: ScanSettings,
+  scanned: Tally,
+): OffsetRange {
+  const described: Partial<CursorDescription> =
+    typeof log === 'string' || log instanceof Reader ? {} : log;
+  const end = to ?? described.to;
+  const range = resolveRange(reader, from ?? described.from, end);
+  // A log whose appender died may end in damage. That must not look like its end.
+  const { damage } = reader.segmentSet;
+  if (end === undefined && damage !== undefined) {
+    if (onDamage === 'error' || damage.lost === undefined) {
+      throw new ScanError(damage.message, undefined, range.to, { cause: damage });
+    }
+    scanned.endsIn(damage, damage.lost);
+  }
+  return range;
+}
+
+async function runOver(
+  reader: Reader,
+  range: OffsetRange,
+  settings: ScanSettings,
+  work: Work,
+  take: (result: PieceResult) => boolean,
+): Promise<void> {
+  const { signal, onProgress, workers = availableParallelism(), onDamage } = settings;
+  const stop = new Stop();
+  const users = settings.pool === undefined ? undefined : usePool(settings.pool, stop.because);
+  const { path: directory, logId } = reader;
+  const planned = { directory, logId, bases: [...reader.segmentSet.bases] };
+  const bytes = estimateBytes(planned, range);
+  const threads = users?.threads ?? workers;
+  const plan = new Plan(planned, range, settings.pieceBytes ?? pieceBytesFor(bytes, threads));
+  const prepared = plan.prepare(threads);
+  if (prepared === 0) return;
+  const common = {
+    ...work,
+    log: { ...reader.describe(), access: 'sequential' as const },
+    generation: generationOf(directory),
+    skipsDamage: onDamage === 'skip',
+    leavesCold: bytes > LARGE_SHARE_OF_MEMORY * memoryBytes(),
+  };
+  const taskFor = (next: PlannedPiece): Omit<PieceTask, 'ledger'> => ({ ...common, ...next });
+  const job = { plan, totalRecords: range.to - range.from, taskFor, take, onProgress };
+  const abort = (): void => stop.because(signal?.reason);
+  signal?.addEventListener('abort', abort, { once: true });
+  let pool: ScanPool | undefined;
+  try {
+    pool = users ?? (await startPool(Math.min(workers, prepared), stop.because));
+    stop.pool = pool;
+    await runPieces(job, pool, stop);
+  } finally {
+    signal?.removeEventListener('abort', abort);
+    await pool?.release();
+  }
+}
+
+function pieceBytesFor(bytes: number, threads: number): number {
+  const even = Math.ceil(bytes / (threads * PIECES_PER_THREAD));
+  return Math.min(Math.max(even, MIN_PIECE_BYTES), MAX_PIECE_BYTES);
+}
+
+/** What this process may use. */
+function memoryBytes(): number {
+  const limit = process.constrainedMemory?.() ?? 0;
+  return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+}
+
+/** What has been scanned so far. */
+class Tally {
+  #bytes = 0;
+  #pieces = 0;
+  #to: number | undefined;
+  readonly #damage: SkippedDamage[] = [];
+  #end: SkippedDamage | undefined;
+
+  add({ piece, damage }: PieceResult): void {
+    this.#bytes += piece.bytes;
+    this.#pieces++;
+    this.#to = piece.to;
+    this.#damage.push(...damage);
+  }
+
+  endsIn({ path, position, message }: CorruptionError, lost: OffsetRange): void {
+    this.#end = { ...lost, path, position, message };
+  }
+
+  result(from: number): Omit<ScanResult<never>, 'value'> {
+    const to = this.#to ?? from;
+    const damage = this.#end === undefined ? this.#damage : [...this.#damage, this.#end];
+    return { records: to - from, bytes: this.#bytes, pieces: this.#pieces, from, to, damage };
+  }
+}
