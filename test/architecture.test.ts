@@ -35,7 +35,7 @@ interface Import {
   readonly specifier: string;
 }
 
-const sources = filesBelow(join(root, 'src')).filter((path) => path.endsWith('.ts'));
+const sources = filesBelow(join(root, 'src')).filter((path) => /\.c?ts$/.test(path));
 const imports = sources.flatMap(importsOf);
 
 function filesBelow(folder: string): string[] {
@@ -60,7 +60,7 @@ function importsOf(file: string): Import[] {
     if (typescript.isCallExpression(node) && isImportCall(node)) add(node.arguments[0]);
     if (typescript.isNewExpression(node) && node.expression.getText() === 'URL') {
       const [path] = node.arguments ?? [];
-      if (path?.getText().endsWith(".js'")) add(path);
+      if (/\.c?js'$/.test(path?.getText() ?? '')) add(path);
     }
     typescript.forEachChild(node, visit);
   };
@@ -80,7 +80,7 @@ function parse(file: string): typescript.SourceFile {
 /** `append` for `src/append/appender.ts`, `errors` for `src/errors.ts`. */
 function layerNameOf(file: string): string {
   const [first = ''] = relative(join(root, 'src'), file).split(sep);
-  return first.replace(/\.[jt]s$/, '');
+  return first.replace(/\.c?[jt]s$/, '');
 }
 
 function layerOf(name: string): number {

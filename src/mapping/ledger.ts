@@ -4,8 +4,9 @@
  * pool, who unmaps them once the thread is gone.
  *
  * A line per mapping: owner (a thread id, 0 for a free line), address, size. A thread may be terminated
- * between any two steps. So it notes after mapping and erases before unmapping: what can go wrong is
- * that a mapping stays, never that one is unmapped that somebody else has at that address by now.
+ * between any two steps. So it notes addresses that it has reserved before it maps a file there, and
+ * erases before it unmaps: what is noted is always its own. Terminated just between, it leaves addresses
+ * behind, or a mapping that it was about to unmap; never is one unmapped that is somebody else's by now.
  */
 import { threadId } from 'node:worker_threads';
 import { munmap } from './native.js';

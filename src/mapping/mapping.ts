@@ -16,8 +16,17 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { CorruptionError, storage } from '../errors.js';
 import { MappingLedger } from './ledger.js';
-import { PAGE_SIZE, madvise, mincore, mmap, munmap, viewMemory } from './native.js';
+import {
+  PAGE_SIZE,
+  madvise,
+  mincore,
+  mmap,
+  munmap,
+  reserveAddresses,
+  viewMemory,
+} from './native.js';
 import type { Advice } from './platform.js';
+import type { ThreadGuard } from './thread-guard.js';
 
 interface Region {
   readonly address: bigint;
@@ -38,12 +47,18 @@ const finalizer = new FinalizationRegistry<Region>((region) => {
 const regions = new Set<Region>();
 const mappedBuffers = new WeakSet<ArrayBufferLike>();
 let ledger: MappingLedger | undefined;
+let guard: ThreadGuard | undefined;
 
 /** Has this thread note its mappings, those of before as well. The first ledger it is given counts. */
 export function keepLedger(shared: SharedArrayBuffer): void {
   if (ledger !== undefined) return;
   ledger = new MappingLedger(shared);
   for (const region of regions) region.line = ledger.note(region.address, region.sizeBytes);
+}
+
+/** Has this thread, which may be terminated at any time, map files under a guard; `undefined`: no more. */
+export function mapUnder(newGuard: ThreadGuard | undefined): void {
+  guard = newGuard;
 }
 
 /** Whether this memory is a mapped file's. */
@@ -71,14 +86,20 @@ export class Mapping {
   readonly #region: Region;
 
   /** Takes over a region that is mapped already, possibly by another thread of this process. */
-  constructor(address: bigint, sizeBytes: number, path: string) {
+  constructor(
+    address: bigint,
+    sizeBytes: number,
+    path: string,
+    line = ledger?.note(address, sizeBytes),
+  ) {
     this.address = address;
     this.sizeBytes = sizeBytes;
     this.path = path;
+    guard?.enter();
     this.buffer = viewMemory(address, sizeBytes);
+    guard?.leave();
     forbidTransfer(this.buffer);
     mappedBuffers.add(this.buffer);
-    const line = ledger?.note(address, sizeBytes);
     this.#region = { address, sizeBytes, key: undefined, line };
     regions.add(this.#region);
     finalizer.register(this.buffer, this.#region, this);
@@ -86,7 +107,19 @@ export class Mapping {
 
   /** Maps a file that is open; the descriptor may be closed afterwards. */
   static ofDescriptor(fd: number, sizeBytes: number, writable: boolean, path: string): Mapping {
-    return new Mapping(mmap(fd, sizeBytes, writable, path), sizeBytes, path);
+    if (ledger === undefined) {
+      return new Mapping(mmap(fd, sizeBytes, writable, path), sizeBytes, path);
+    }
+    const reserved = reserveAddresses(sizeBytes);
+    const line = ledger.note(reserved, sizeBytes);
+    try {
+      mmap(fd, sizeBytes, writable, path, reserved);
+    } catch (error) {
+      if (line !== undefined) ledger.erase(line);
+      munmap(reserved, sizeBytes);
+      throw error;
+    }
+    return new Mapping(reserved, sizeBytes, path, line);
   }
 
   /**

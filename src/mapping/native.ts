@@ -9,7 +9,10 @@ import { currentPlatform, type Advice } from './platform.js';
 
 const PROT_READ = 1;
 const PROT_WRITE = 2;
+const PROT_NONE = 0;
 const MAP_SHARED = 1;
+const MAP_PRIVATE = 2;
+const MAP_FIXED = 0x10;
 const FUTEX_WAIT = 0;
 const FUTEX_WAKE = 1;
 const FUTEX_32 = 2;
@@ -80,11 +83,29 @@ function check(result: number, action: string, path: string | undefined): void {
 /** The kernel's page, in bytes. */
 export const PAGE_SIZE = cPageSize() as number;
 
-/** Maps `length` bytes of a file, shared. A store through a read-only mapping is a SIGSEGV. */
-export function mmap(fd: number, length: number, writable: boolean, path: string): bigint {
+/**
+ * Maps `length` bytes of a file, shared; in the place of a reservation, if one is given. A store through
+ * a read-only mapping is a SIGSEGV.
+ */
+export function mmap(
+  fd: number,
+  length: number,
+  writable: boolean,
+  path: string,
+  reserved: bigint | null = null,
+): bigint {
   const protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
-  const address = BigInt.asIntN(64, cMmap(null, length, protection, MAP_SHARED, fd, 0) as bigint);
+  const flags = reserved === null ? MAP_SHARED : MAP_SHARED | MAP_FIXED;
+  const address = BigInt.asIntN(64, cMmap(reserved, length, protection, flags, fd, 0) as bigint);
   if (address === -1n) throw new StorageError('map', path, lastErrno());
+  return address;
+}
+
+/** Takes addresses for a mapping to come. Nothing can be read there. */
+export function reserveAddresses(length: number): bigint {
+  const flags = MAP_PRIVATE | platform.mapAnonymous;
+  const address = BigInt.asIntN(64, cMmap(null, length, PROT_NONE, flags, -1, 0) as bigint);
+  if (address === -1n) throw new StorageError('reserve addresses', undefined, lastErrno());
   return address;
 }
 

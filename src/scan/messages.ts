@@ -43,6 +43,8 @@ export interface PieceTask {
   readonly leavesCold: boolean;
   /** Where the thread notes its mappings. */
   readonly ledger: SharedArrayBuffer;
+  /** Keeps the thread from being terminated at the wrong time. */
+  readonly guard: SharedArrayBuffer;
 }
 
 export type PieceReply =
@@ -53,3 +55,6 @@ export type PieceReply =
       /** Where the cursor stood; `undefined` if there was none yet. */
       readonly offset: number | undefined;
     };
+
+/** A task as far as the scan knows it; the pool adds what its threads share. */
+export type PlainTask = Omit<PieceTask, 'ledger' | 'guard'>;

@@ -1,21 +1,25 @@
 /** The threads that a scan runs in: a pool made for it, or one of the user's. */
 import { setMaxListeners } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Piscina } from 'piscina';
 import { LogClosedError, ScanError } from '../errors.js';
-import type { PieceReply, PieceTask } from './messages.js';
+import { ThreadGuard } from '../mapping/thread-guard.js';
+import type { PieceReply, PieceTask, PlainTask } from './messages.js';
 import { ThreadMappings } from './thread-mappings.js';
 
 const WORKER = {
-  filename: fileURLToPath(new URL('./piece-worker.js', import.meta.url)),
+  filename: fileURLToPath(new URL('./piece-entry.cjs', import.meta.url)),
   name: 'runPiece',
 };
+/** A thread is given so long to load what it needs, or a user's module to be evaluated, before it ends. */
+const LOADING_MS = 10_000;
 
 export interface ScanPool {
   readonly threads: number;
   /** Rejects only if the pool cannot run the task to its end; what fails in it is a reply. */
-  run(task: Omit<PieceTask, 'ledger'>): Promise<PieceReply>;
-  /** Ends what still runs, by ending its threads. Every `run` under way rejects at once. */
+  run(task: PlainTask): Promise<PieceReply>;
+  /** Ends what still runs, by ending its threads. */
   stop(): void;
   /** Resolves when nothing of the scan is left, of a pool made for it not even mappings. */
   release(): Promise<void>;
@@ -46,6 +50,7 @@ class OwnPool implements ScanPool {
   readonly threads: number;
   readonly #pool: Piscina<PieceTask, PieceReply>;
   readonly #mappings: ThreadMappings;
+  readonly #guard = new ThreadGuard();
   #end: Promise<void> | undefined;
 
   constructor(pool: Piscina, threads: number) {
@@ -54,8 +59,9 @@ class OwnPool implements ScanPool {
     this.#mappings = ThreadMappings.of(pool);
   }
 
-  run(task: Omit<PieceTask, 'ledger'>): Promise<PieceReply> {
-    return this.#pool.run({ ...task, ledger: this.#mappings.ledger });
+  run(task: PlainTask): Promise<PieceReply> {
+    const { ledger } = this.#mappings;
+    return this.#pool.run({ ...task, ledger, guard: this.#guard.shared });
   }
 
   stop(): void {
@@ -68,6 +74,7 @@ class OwnPool implements ScanPool {
 
   /** A thread that fails while it is being ended is replaced by piscina, so this looks again. */
   async #destroy(): Promise<void> {
+    await untilTerminable(this.#pool, this.#guard);
     do {
       this.#mappings.watch();
       await this.#pool.destroy();
@@ -79,16 +86,19 @@ class OwnPool implements ScanPool {
 class UsersPool implements ScanPool {
   readonly #pool: Piscina<PieceTask, PieceReply>;
   readonly #mappings: ThreadMappings;
+  readonly #guard = new ThreadGuard();
   /** Aborting a task that runs makes piscina end its thread, and replace it. */
-  readonly #stop = new AbortController();
+  readonly #abort = new AbortController();
   readonly #ignoreExits: () => void;
+  #isRefusing = false;
   /** Tasks of this scan that piscina has. */
   #running = 0;
+  #end: Promise<void> | undefined;
 
   constructor(pool: Piscina, mappings: ThreadMappings, onError: (error: unknown) => void) {
     this.#pool = pool;
     this.#mappings = mappings;
-    setMaxListeners(0, this.#stop.signal);
+    setMaxListeners(0, this.#abort.signal);
     this.#ignoreExits = mappings.onExit(() => {
       // Piscina would leave what is queued waiting for a thread that never comes.
       if (this.#running === 0 || pool.threads.length > 0) return;
@@ -100,17 +110,19 @@ class UsersPool implements ScanPool {
     return Math.max(1, Math.floor(this.#pool.maxThreads));
   }
 
-  async run(task: Omit<PieceTask, 'ledger'>): Promise<PieceReply> {
-    const { signal } = this.#stop;
+  async run(task: PlainTask): Promise<PieceReply> {
+    const { signal } = this.#abort;
     const { ledger } = this.#mappings;
     this.#running++;
-    const reply = this.#pool.run({ ...task, ledger }, { ...WORKER, signal });
+    const whole = { ...task, ledger, guard: this.#guard.shared };
+    const reply = this.#pool.run(whole, { ...WORKER, signal });
     this.#mappings.watch();
     try {
       return await reply;
     } catch (error) {
-      const isRefused = error instanceof Error && error.name === 'AbortError' && !signal.aborted;
-      throw isRefused ? closedError() : error;
+      if (signal.aborted || !(error instanceof Error) || error.name !== 'AbortError') throw error;
+      this.#isRefusing = true;
+      throw closedError();
     } finally {
       this.#running--;
       this.#mappings.watch();
@@ -118,14 +130,30 @@ class UsersPool implements ScanPool {
   }
 
   stop(): void {
-    this.#stop.abort();
-    this.#mappings.watch();
+    this.#end ??= this.#abortTasks();
   }
 
-  release(): Promise<void> {
+  async release(): Promise<void> {
+    await this.#end;
     this.#ignoreExits();
-    return Promise.resolve();
   }
+
+  /** Not while the pool is closing: it waits for what runs, and would miss the thread's end. */
+  async #abortTasks(): Promise<void> {
+    if (this.#isRefusing || this.#running === 0) return;
+    await untilTerminable(this.#pool, this.#guard);
+    this.#abort.abort();
+    this.#mappings.watch();
+  }
+}
+
+/** Resolves when no thread is within what must not be interrupted, nor will be. */
+async function untilTerminable(pool: Piscina, guard: ThreadGuard): Promise<void> {
+  guard.stop();
+  const deadline = performance.now() + LOADING_MS;
+  const isBusy = (): boolean =>
+    pool.threads.some(({ threadId }) => threadId > 0 && guard.isBusy(threadId));
+  while (isBusy() && performance.now() < deadline) await sleep(1);
 }
 
 function closedError(): LogClosedError {

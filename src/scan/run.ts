@@ -3,7 +3,7 @@
  * pieces. The first failure stops everything.
  */
 import { LogClosedError, ScanError } from '../errors.js';
-import type { Piece, PieceReply, PieceTask, SkippedDamage } from './messages.js';
+import type { Piece, PieceReply, PlainTask, SkippedDamage } from './messages.js';
 import type { ScanProgress } from './options.js';
 import { describeError, unpackError } from './packed-error.js';
 import type { Plan, PlannedPiece } from './plan.js';
@@ -21,7 +21,7 @@ export interface PieceResult {
 export interface Job {
   readonly plan: Plan;
   readonly totalRecords: number;
-  readonly taskFor: (planned: PlannedPiece) => Omit<PieceTask, 'ledger'>;
+  readonly taskFor: (planned: PlannedPiece) => PlainTask;
   /** Called with every result, in order. `false`: that was enough. */
   readonly take: (result: PieceResult) => boolean;
   readonly onProgress: ((progress: ScanProgress) => void) | undefined;
@@ -31,11 +31,24 @@ export interface Job {
 export class Stop {
   #reason: { readonly error: unknown } | undefined;
   #pool: ScanPool | undefined;
+  #reject: (error: unknown) => void = () => {};
+  /** Rejects with the reason. */
+  readonly #stopped = new Promise<never>((_, reject) => (this.#reject = reject));
+
+  constructor() {
+    this.#stopped.catch(() => {});
+  }
 
   readonly because = (error: unknown): void => {
     this.#reason ??= { error };
+    this.#reject(error);
     this.#pool?.stop();
   };
+
+  /** Waits for a promise, but no longer than until the scan is stopped. */
+  orUntil<T>(promise: Promise<T> | undefined): Promise<T | undefined> {
+    return Promise.race([this.#stopped, promise]);
+  }
 
   /** What is to be stopped, from when on it is there. */
   set pool(pool: ScanPool) {
@@ -64,12 +77,12 @@ export async function runPieces(job: Job, pool: ScanPool, stop: Stop): Promise<v
         result.catch(stop.because);
         waiting.push(result);
       }
-      const result = await waiting.shift();
+      const result = await stop.orUntil(waiting.shift());
       if (result === undefined) return;
       if (!job.take(result)) break;
     }
     // Enough. What runs still may go on to its end.
-    await Promise.allSettled(waiting);
+    await stop.orUntil(Promise.all(waiting));
   } catch (error) {
     stop.because(error);
     stop.check();

@@ -3,7 +3,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import { ScanError, type CorruptionError, type OffsetRange } from '../errors.js';
 import type { CursorDescription, ReaderDescription } from '../read/description.js';
 import { Reader, openReader } from '../read/reader.js';
-import type { FunctionName, PieceTask, SkippedDamage } from './messages.js';
+import type { FunctionName, PlainTask, SkippedDamage } from './messages.js';
 import {
   checkFunction,
   checkSettings,
@@ -136,8 +136,8 @@ function rangeOf(
 ): OffsetRange {
   const described: Partial<CursorDescription> =
     typeof log === 'string' || log instanceof Reader ? {} : log;
-  const end = to ?? described.to;
-  const range = resolveRange(reader, from ?? described.from, end);
+  const end = to === undefined ? described.to : to;
+  const range = resolveRange(reader, from === undefined ? described.from : from, end);
   // A log whose appender died may end in damage. That must not look like its end.
   const { damage } = reader.segmentSet;
   if (end === undefined && damage !== undefined) {
@@ -173,7 +173,7 @@ async function runOver(
     skipsDamage: onDamage === 'skip',
     leavesCold: bytes > LARGE_SHARE_OF_MEMORY * memoryBytes(),
   };
-  const taskFor = (next: PlannedPiece): Omit<PieceTask, 'ledger'> => ({ ...common, ...next });
+  const taskFor = (next: PlannedPiece): PlainTask => ({ ...common, ...next });
   const job = { plan, totalRecords: range.to - range.from, taskFor, take, onProgress };
   const abort = (): void => stop.because(signal?.reason);
   signal?.addEventListener('abort', abort, { once: true });
@@ -184,7 +184,9 @@ async function runOver(
     await runPieces(job, pool, stop);
   } finally {
     signal?.removeEventListener('abort', abort);
-    await pool?.release();
+    const released = pool?.release();
+    // After an abort at once, even if a thread is stuck.
+    if (signal?.aborted !== true) await released;
   }
 }
 

@@ -85,7 +85,7 @@ describe('scan() of a log of 1000 records', () => {
   it('reduces in the order of the pieces, whichever is done first', async () => {
     const log = await numberedLog(1000, 200);
     const seen: number[] = [];
-    const { value, pieces } = await scan<string, number, unknown>(log, {
+    const { value, pieces } = await scan<string, number>(log, {
       ...records,
       name: 'reversed',
       args: { last: 24 },

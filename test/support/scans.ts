@@ -29,3 +29,8 @@ export function mappingsOf(log: string): number {
   const lines = readFileSync('/proc/self/maps', 'utf8').split('\n');
   return lines.filter((line) => line.includes(log)).length;
 }
+
+/** Resolves when no thread has any of a log's files mapped: those that were stopped need a moment. */
+export async function unmapped(log: string): Promise<void> {
+  while (mappingsOf(log) > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+}

@@ -1,0 +1,120 @@
+import { once } from 'node:events';
+import { Piscina } from 'piscina';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { openAppender, openReader, scan, type ScanOptions } from '../../src/index.js';
+import { runFixture } from '../support/fixtures.js';
+import { appendNumbered, rejectionOf } from '../support/logs.js';
+import { functions, mappingsOf, numberedLog, unmapped } from '../support/scans.js';
+
+const options: ScanOptions = { module: functions, name: 'count', pieceBytes: 10_000 };
+const sum = { reduce: (total: number, part: number): number => total + part, initial: 0 };
+
+function somePool(threads: number): Piscina {
+  const pool = new Piscina({ minThreads: threads, maxThreads: threads });
+  onTestFinished(() => pool.destroy());
+  return pool;
+}
+
+describe("a pool of the user's", () => {
+  it('is used, again and again, and left open', async () => {
+    const log = await numberedLog(1000, 200);
+    const pool = somePool(2);
+    const threads = pool.threads;
+    for (let i = 0; i < 3; i++) {
+      expect((await scan<number, number>(log, { ...options, ...sum, pool })).value).toBe(1000);
+    }
+    expect(pool.threads).toEqual(threads);
+    expect(pool.queueSize).toBe(0);
+  });
+
+  it('is shared by scans at the same time, of several logs', async () => {
+    const logs = await Promise.all([300, 400, 500, 600, 700, 800].map((n) => numberedLog(n, 100)));
+    const pool = somePool(2);
+    const scans = logs.map((log) => scan<number, number>(log, { ...options, ...sum, pool }));
+    const found = await Promise.all(scans);
+    expect(found.map(({ value }) => value)).toEqual([300, 400, 500, 600, 700, 800]);
+  });
+
+  it('that starts its threads when it needs them will do', async () => {
+    const log = await numberedLog(1000, 200);
+    const pool = new Piscina({ minThreads: 0, maxThreads: 3, concurrentTasksPerWorker: 2 });
+    onTestFinished(() => pool.destroy());
+    expect((await scan<number, number>(log, { ...options, ...sum, pool })).value).toBe(1000);
+  });
+
+  it('sees what has been appended, recovered or repaired since the last scan', async () => {
+    const log = await numberedLog(100, 200);
+    const pool = somePool(1);
+    const count = async (): Promise<number> =>
+      (await scan<number, number>(log, { ...options, ...sum, pool })).value;
+    expect(await count()).toBe(100);
+    const appender = openAppender(log, { maintenance: false, segmentSizeBytes: 65_536 });
+    appendNumbered(appender, 500, 200);
+    expect(await count()).toBe(600);
+    await appender.dropBefore(300);
+    const { startOffset } = openReader(log);
+    expect(await count()).toBe(600 - startOffset);
+    await appender.close();
+    expect(await count()).toBe(600 - startOffset);
+  });
+
+  it('keeps its threads when a function throws in its only piece', async () => {
+    const log = await numberedLog(10, 200);
+    const pool = somePool(1);
+    const threads = pool.threads;
+    const args = { at: 3, kind: 'error' };
+    await rejectionOf(scan(log, { ...options, name: 'throwAt', args, pool }));
+    expect(pool.threads).toEqual(threads);
+  });
+});
+
+describe('what threads have mapped', () => {
+  it('is gone when a pool made for the scan is, whatever the functions have kept', async () => {
+    const log = await numberedLog(1000, 200);
+    let during = 0;
+    const onProgress = (): unknown => (during = Math.max(during, mappingsOf(log)));
+    const args = { kind: 'payload that was kept' };
+    await scan(log, { ...options, name: 'result', args, workers: 2, onProgress });
+    expect(during).toBeGreaterThan(0);
+    expect(mappingsOf(log)).toBe(0);
+  });
+
+  it("is gone when a thread of the user's pool ends, and only then", async () => {
+    const log = await numberedLog(1000, 200);
+    const pool = somePool(2);
+    await scan(log, { ...options, pool });
+    const kept = mappingsOf(log);
+    expect(kept).toBeGreaterThan(0);
+    await scan(log, { ...options, pool });
+    expect(mappingsOf(log)).toBe(kept);
+    const reader = openReader(log);
+    const payload = Buffer.from(reader.get(7).payload);
+    await pool.destroy();
+    const own = mappingsOf(log);
+    reader.close();
+    await unmapped(log);
+    expect(own).toBeGreaterThan(0);
+    expect(payload.length).toBe(200);
+  });
+
+  it('is gone when a thread is ended by others', async () => {
+    const log = await numberedLog(1000, 200);
+    const pool = somePool(1);
+    await scan(log, { ...options, pool });
+    const [thread] = pool.threads;
+    const ended = once(thread as never, 'exit');
+    await thread?.terminate();
+    await ended;
+    await unmapped(log);
+    expect((await scan<number, number>(log, { ...options, ...sum, pool })).value).toBe(1000);
+  });
+});
+
+it('a process ends by itself after its scans, with a pool of its own or not', async () => {
+  const log = await numberedLog(1000, 200);
+  expect(await runFixture('scan-and-end', [log])).toEqual({
+    code: 0,
+    signal: null,
+    result: [1000, 1000],
+  });
+});
