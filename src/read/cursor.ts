@@ -320,6 +320,9 @@ export class Cursor implements RecordView {
         const isSealed = segment.isSealed();
         if (this.#next >= this.#boundIn(segment)) {
           if (!isSealed || this.#next < segment.committedPosition()) return this.#atEnd();
+          // Frames end before the records do: what is missing is damage, and `locate` says so.
+          const slot = offset - segment.base;
+          if (slot < segment.committedCount()) segment.locate(slot);
           if (!this.#enterSegment(offset)) return this.#atEnd();
           continue;
         }

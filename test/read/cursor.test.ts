@@ -20,6 +20,27 @@ import {
 } from '../support/logs.js';
 import { bytes, temporaryLogPath } from '../support/temporary-log.js';
 
+it.each([4096, 8000])(
+  'a segment of which nothing is left from byte %i on is damage, not the end of the log, nor a trap',
+  async (from) => {
+    const path = temporaryLogPath();
+    const appender = openAppender(path, { segmentSizeBytes: 16_384, maintenance: false });
+    appendNumbered(appender, 60, 500);
+    await appender.close();
+    const [, second = ''] = filesOf(path, '.log');
+    writeFileSync(second, readFileSync(second).fill(0, from));
+    const reader = openReader(path);
+    const cursor = reader.cursor();
+    const error = thrownBy(() => {
+      while (cursor.next());
+    });
+    expect(error).toMatchObject({ code: 'CORRUPTION', path: second });
+    const { lost } = error as CorruptionError;
+    expect(lost).toEqual({ from: cursor.offset + 1, to: 42 });
+    reader.close();
+  },
+);
+
 describe('a reader of a log of 60 records in 3 segments', () => {
   let path: string;
   let appender: Appender;
