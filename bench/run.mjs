@@ -9,6 +9,7 @@ const ALL = [
   'sustained',
   'flush',
   'scan',
+  'parallel-scan',
   'get',
   'allocation',
   'open',

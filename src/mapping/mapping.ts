@@ -197,12 +197,6 @@ export class Mapping {
     this.advise('populate-read', from, length);
   }
 
-  /** Whether the page with this byte is in memory, so that reading it does not wait for a disk. */
-  isResident(at: number): boolean {
-    const start = at - (at % PAGE_SIZE);
-    return ((mincore(this.address + BigInt(start), 1, PAGE_SIZE)[0] as number) & 1) !== 0;
-  }
-
   /** Which of its pages are in memory: bit 0 of a byte per `PAGE_SIZE`. */
   residentPages(): Uint8Array {
     return mincore(this.address, this.sizeBytes, PAGE_SIZE);

@@ -8,15 +8,14 @@ import type { Mapping } from '../mapping/mapping.js';
 import type { SegmentSet } from '../read/segment-set.js';
 import type { Extent } from './layout.js';
 
-/** So many pages of an extent are looked at to see whether it is in memory. */
-const SAMPLED_PAGES = 8;
-
+/** Costs next to nothing where everything is in memory already. */
 export function adviseAhead(segments: SegmentSet, extents: readonly Extent[]): void {
   advise(segments, extents, (mapping, start, end) => {
-    if (!isInMemory(mapping, start, end)) mapping.advise('willneed', start, end - start);
+    mapping.advise('willneed', start, end - start);
   });
 }
 
+/** Costs about a sixth of the scan, so only for those larger than memory has room for. */
 export function adviseBehind(segments: SegmentSet, extents: readonly Extent[]): void {
   advise(segments, extents, (mapping, start, end) => {
     mapping.advise('cold', start, end - start);
@@ -37,11 +36,4 @@ function advise(
     // Whoever reads there will be told.
     if (!(error instanceof LogError)) throw error;
   }
-}
-
-/** By a few of its pages, because asking for all of them would cost as much as the advice. */
-function isInMemory(mapping: Mapping, start: number, end: number): boolean {
-  const step = Math.max(1, Math.floor((end - start) / SAMPLED_PAGES));
-  for (let at = start; at < end; at += step) if (!mapping.isResident(at)) return false;
-  return true;
 }
