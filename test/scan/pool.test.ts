@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { Piscina } from 'piscina';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { openAppender, openReader, scan, type ScanOptions } from '../../src/index.js';
+import { openAppender, openReader, repairLog, scan, type ScanOptions } from '../../src/index.js';
 import { runFixture } from '../support/fixtures.js';
+import { allFrames, flipBit, segmentFile, type FrameOnDisk } from '../support/log-damage.js';
 import { appendNumbered, contentOf, rejectionOf } from '../support/logs.js';
 import { functions, mappingsOf, numberedLog, unmapped } from '../support/scans.js';
 
@@ -56,6 +57,10 @@ describe("a pool of the user's", () => {
     expect(await count()).toBe(600 - startOffset);
     await appender.close();
     expect(await count()).toBe(600 - startOffset);
+    const frame = allFrames(log).at(-2) as FrameOnDisk;
+    flipBit(segmentFile(log, frame.segment), frame.position + 100);
+    repairLog(log);
+    expect(await count()).toBe(600 - startOffset - frame.count);
   });
 
   it('keeps its threads when a function throws in its only piece', async () => {
