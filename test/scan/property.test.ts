@@ -41,7 +41,7 @@ it('a scan finds what a cursor finds, whatever the log, the range and the pieces
       });
       lengths.forEach((length, i) => appender.append(contentOf(i, length)));
       await appender.close();
-      const ends = [first, second].map((at) => Math.floor(at * (lengths.length + 1)));
+      const ends = [first, second].map((at) => Math.round(at * lengths.length));
       const [from, to] = [Math.min(...ends), Math.max(...ends)];
       const reader = openReader(log);
       const expected: number[][] = [];
