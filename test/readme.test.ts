@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import * as typescript from 'typescript';
@@ -9,12 +9,21 @@ import * as typescript from 'typescript';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const readme = join(root, 'README.md');
 
-/** The programs of README.md: a block that imports begins one, any other goes on with it. */
-function programs(): string[] {
-  const found: string[] = [];
-  for (const [, code = ''] of readFileSync(readme, 'utf8').matchAll(/^```ts\n([\s\S]*?)^```$/gm)) {
-    if (code.startsWith('import ')) found.push(code);
-    else found.push(`${found.pop() ?? ''}\n${code}`);
+/** Of README.md: the programs, and the modules that they have beside them, by file name. */
+interface Examples {
+  readonly programs: string[];
+  readonly modules: Map<string, string>;
+}
+
+/** A block that names a file is a module; one that imports begins a program; any other goes on with it. */
+function examples(): Examples {
+  const found: Examples = { programs: [], modules: new Map() };
+  if (!existsSync(readme)) return found;
+  for (const [, code = ''] of readFileSync(readme, 'utf8').matchAll(/^```[tj]s\n([\s\S]*?)^```$/gm)) {
+    const [, file] = /^\/\/ (\S+\.js)$/m.exec(code) ?? [];
+    if (file !== undefined) found.modules.set(file, code);
+    else if (code.startsWith('import ')) found.programs.push(code);
+    else found.programs.push(`${found.programs.pop() ?? ''}\n${code}`);
   }
   return found;
 }
@@ -28,29 +37,29 @@ function withoutTypes(code: string): string {
 }
 
 /** Inside the package, so that it finds `stratalog` by name, as a user's file does. */
-function writeExample(code: string): string {
+function writeExample(code: string, modules: Map<string, string>): string {
   const folder = join(root, 'test', '.tmp');
   mkdirSync(folder, { recursive: true });
   const file = join(mkdtempSync(join(folder, 'readme-')), 'example.mjs');
-  writeFileSync(file, code);
+  writeFileSync(file, withoutTypes(code));
+  for (const [name, text] of modules) writeFileSync(join(dirname(file), name), withoutTypes(text));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   return file;
 }
 
 describe.skipIf(!existsSync(readme))('README.md', () => {
+  const { programs, modules } = examples();
+
   it('has examples', () => {
-    expect(programs().length).toBeGreaterThan(1);
+    expect([programs.length > 1, modules.size > 0]).toEqual([true, true]);
   });
 
-  it.each(existsSync(readme) ? programs() : [])(
-    'has an example that runs as it stands: %#',
-    (code) => {
-      const file = writeExample(withoutTypes(code));
-      const cwd = mkdtempSync(join(tmpdir(), 'stratalog-'));
-      onTestFinished(() => rmSync(cwd, { recursive: true, force: true }));
-      // Throws, with what the example wrote to standard error, unless it exits with 0.
-      const output = execFileSync(process.execPath, [file], { cwd, encoding: 'utf8' });
-      expect(output).not.toBe('');
-    },
-  );
+  it.each(programs)('has an example that runs as it stands: %#', (code) => {
+    const file = writeExample(code, modules);
+    const cwd = mkdtempSync(join(tmpdir(), 'stratalog-'));
+    onTestFinished(() => rmSync(cwd, { recursive: true, force: true }));
+    // Throws, with what the example wrote to standard error, unless it exits with 0.
+    const output = execFileSync(process.execPath, [file], { cwd, encoding: 'utf8' });
+    expect(output).not.toBe('');
+  });
 });

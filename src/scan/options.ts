@@ -36,7 +36,8 @@ export interface ScanSettings extends Pick<ReaderOptions, 'bound' | 'verify'> {
   readonly pieceBytes?: number | undefined;
   /**
    * What damage is: an error (the default), or something to step over, note in the result's `damage`,
-   * and go on behind.
+   * and go on behind. A log whose appender has died, and that is damaged below what was durable, ends
+   * there until it is repaired: to scan it needs a `to`.
    */
   readonly onDamage?: 'error' | 'skip' | undefined;
   /** Called whenever a piece is done, in the order in which that happens. */

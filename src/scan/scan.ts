@@ -1,6 +1,6 @@
 /** A parallel scan: plan, run, reduce. */
 import { availableParallelism, totalmem } from 'node:os';
-import { ScanError, type CorruptionError, type OffsetRange } from '../errors.js';
+import { ScanError, type OffsetRange } from '../errors.js';
 import type { CursorDescription, ReaderDescription } from '../read/description.js';
 import { Reader, openReader } from '../read/reader.js';
 import type { FunctionName, PlainTask, SkippedDamage } from './messages.js';
@@ -109,7 +109,7 @@ export async function runScan<R, V>(
       value = reduce(value, result.value as R, result.piece);
       return !isEnough(value);
     };
-    const range = rangeOf(reader, log, settings, scanned);
+    const range = rangeOf(reader, log, settings);
     await runOver(reader, range, settings, work, take);
     return { value, ...scanned.result(range.from) };
   } finally {
@@ -128,23 +128,15 @@ function openFor(log: ScannedLog, { bound, verify }: ScanSettings): Reader {
 }
 
 /** The range, by the options or as a cursor's description has it. */
-function rangeOf(
-  reader: Reader,
-  log: ScannedLog,
-  { from, to, onDamage = 'error' }: ScanSettings,
-  scanned: Tally,
-): OffsetRange {
+function rangeOf(reader: Reader, log: ScannedLog, { from, to }: ScanSettings): OffsetRange {
   const described: Partial<CursorDescription> =
     typeof log === 'string' || log instanceof Reader ? {} : log;
   const end = to === undefined ? described.to : to;
   const range = resolveRange(reader, from === undefined ? described.from : from, end);
-  // A log whose appender died may end in damage. That must not look like its end.
+  // A log whose appender died may end in damage, and cannot be read behind it before a repair.
   const { damage } = reader.segmentSet;
   if (end === undefined && damage !== undefined) {
-    if (onDamage === 'error' || damage.lost === undefined) {
-      throw new ScanError(damage.message, undefined, range.to, { cause: damage });
-    }
-    scanned.endsIn(damage, damage.lost);
+    throw new ScanError(damage.message, undefined, range.to, { cause: damage });
   }
   return range;
 }
@@ -207,7 +199,6 @@ class Tally {
   #pieces = 0;
   #to: number | undefined;
   readonly #damage: SkippedDamage[] = [];
-  #end: SkippedDamage | undefined;
 
   add({ piece, damage }: PieceResult): void {
     this.#bytes += piece.bytes;
@@ -216,13 +207,15 @@ class Tally {
     this.#damage.push(...damage);
   }
 
-  endsIn({ path, position, message }: CorruptionError, lost: OffsetRange): void {
-    this.#end = { ...lost, path, position, message };
-  }
-
   result(from: number): Omit<ScanResult<never>, 'value'> {
     const to = this.#to ?? from;
-    const damage = this.#end === undefined ? this.#damage : [...this.#damage, this.#end];
-    return { records: to - from, bytes: this.#bytes, pieces: this.#pieces, from, to, damage };
+    return {
+      records: to - from,
+      bytes: this.#bytes,
+      pieces: this.#pieces,
+      from,
+      to,
+      damage: this.#damage,
+    };
   }
 }

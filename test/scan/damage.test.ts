@@ -1,9 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { CorruptionError, ScanError, scan, repairLog, type ScanOptions } from '../../src/index.js';
-import { countRecords } from '../../src/index.js';
+import {
+  CorruptionError,
+  ScanError,
+  countRecords,
+  repairLog,
+  scan,
+  type ScanOptions,
+} from '../../src/index.js';
 import { allFrames, flipBit, segmentFile, zero, type FrameOnDisk } from '../support/log-damage.js';
+import { dieWith } from '../support/dying.js';
 import { range, rejectionOf } from '../support/logs.js';
 import { functions, numberedLog } from '../support/scans.js';
+import { temporaryLogPath } from '../support/temporary-log.js';
 
 type Records = [offset: number, length: number][];
 const options: ScanOptions = { module: functions, workers: 2 };
@@ -100,4 +108,24 @@ it('what a repair has found lost is no damage any more, and is not counted', asy
   repairLog(log);
   const found = await countRecords(log, { workers: 1 });
   expect(found).toMatchObject({ value: 1000 - frame.count, records: 1000, damage: [] });
+});
+
+it('a log whose appender has died, and that ends in damage, does not look as if it just ended', async () => {
+  const log = temporaryLogPath();
+  dieWith(
+    log,
+    { maintenance: false, commit: 'each', flush: 'none' },
+    ['append', 50],
+    ['flush'],
+    ['append', 1],
+  );
+  const frame = allFrames(log)[30] as FrameOnDisk;
+  damageFrame(log, frame);
+  for (const onDamage of ['error', 'skip'] as const) {
+    const error = (await rejectionOf(scan(log, { ...options, onDamage }))) as ScanError;
+    expect(error).toBeInstanceOf(ScanError);
+    expect(error.offset).toBe(30);
+    expect(error.cause).toMatchObject({ code: 'CORRUPTION', position: frame.position });
+  }
+  expect(await scan<Records>(log, { ...options, to: 30 })).toMatchObject({ to: 30, damage: [] });
 });
