@@ -5,32 +5,19 @@
 import type { ControlFile } from '../control/control-file.js';
 import { UnsupportedVersionError, type OffsetRange } from '../errors.js';
 import type { Checkpoint } from '../format/control-page.js';
-import {
-  FRAME_NEWER,
-  FRAME_OK,
-  FRAME_UNPUBLISHED,
-  frameBase,
-  isGap,
-  framePreviousCrc,
-} from '../format/frame.js';
-import { FrameScan, describeScanFault, findFrame, type ScanFault } from '../format/frame-scan.js';
-import { FIRST_FRAME_AT, segmentSeed } from '../format/segment-header.js';
+import { FIRST_FRAME_AT } from '../format/segment-header.js';
 import { segmentPath } from '../segment/directory.js';
 import { readSegmentList, type ListedSegment } from '../segment/segment-list.js';
-import { SegmentWindow } from '../segment/segment-window.js';
+import {
+  readSegment,
+  type FrameRun,
+  type SegmentFrames,
+  type SegmentToRead,
+} from './read-segment.js';
 
 /** Intact frames that follow one another. */
-export interface Run {
+export interface Run extends FrameRun {
   readonly segment: ListedSegment;
-  readonly position: number;
-  endPosition: number;
-  readonly offset: number;
-  endOffset: number;
-  /** What its first frame names as its predecessor, and what its last one is named by. */
-  readonly previousCrc: number;
-  chainCrc: number;
-  timeNs: bigint;
-  frames: number;
 }
 
 /** Something that is not as it was written. */
@@ -61,152 +48,65 @@ export interface Inspection {
 /** Called as bytes are read. */
 export type Progress = (doneBytes: number, totalBytes: number) => void;
 
+/** What an inspection begins with: the segments to be read, each for itself, by whoever likes. */
+export interface InspectedLog {
+  readonly directory: string;
+  readonly checkpoint: Checkpoint;
+  readonly listed: readonly ListedSegment[];
+  /** The same segments, as `readSegment` takes them. */
+  readonly toRead: readonly SegmentToRead[];
+  /** Size of them all, as far as their headers tell. */
+  readonly totalBytes: number;
+}
+
 /** @throws {UnsupportedVersionError} a segment or frame of a newer version, which is no damage */
 export function inspectLog(
   directory: string,
   control: ControlFile,
   progress: Progress,
 ): Inspection {
+  const log = listLog(directory, control);
+  let doneBytes = 0;
+  const frames = log.toRead.map((segment) => {
+    const read = readSegment(segment, (position) => progress(doneBytes + position, log.totalBytes));
+    doneBytes += read.sizeBytes;
+    progress(doneBytes, log.totalBytes);
+    return read;
+  });
+  return assemble(log, frames);
+}
+
+/** @throws {UnsupportedVersionError} a segment of a newer version */
+export function listLog(directory: string, control: ControlFile): InspectedLog {
+  const { logId } = control;
   const checkpoint = control.checkpoint();
-  const listed = readSegmentList(directory, control.logId, checkpoint.startOffset);
+  const listed = readSegmentList(directory, logId, checkpoint.startOffset);
   const newer = listed.find(({ fault }) => fault instanceof UnsupportedVersionError);
   if (newer !== undefined) throw newer.fault as UnsupportedVersionError;
-  const reading = new Reading(control.logId, listed, progress);
-  for (const segment of listed) reading.read(segment);
-  const durableOffset = Math.max(checkpoint.durableOffset, reading.flushed);
-  return assemble(directory, checkpoint, listed, reading, durableOffset);
+  const toRead = listed.map(({ base, path, header }) => {
+    return { logId, base, path, indexCapacity: header?.indexCapacity };
+  });
+  const totalBytes = listed.reduce((sum, { header }) => sum + (header?.sizeBytes ?? 0), 0);
+  return { directory, checkpoint, listed, toRead, totalBytes };
 }
 
-/** First pass: every intact run of every segment, and the highest flushed offset that any names. */
-class Reading {
-  readonly runs: Run[] = [];
-  readonly gaps: OffsetRange[] = [];
-  /** Why the run before a position ended there, by path and position. */
-  readonly reasons = new Map<string, string>();
-  flushed = 0;
-  readonly #logId: string;
-  readonly #progress: Progress;
-  readonly #totalBytes: number;
-  #doneBytes = 0;
-
-  constructor(logId: string, listed: readonly ListedSegment[], progress: Progress) {
-    this.#logId = logId;
-    this.#progress = progress;
-    this.#totalBytes = listed.reduce((sum, { header }) => sum + (header?.sizeBytes ?? 0), 0);
-  }
-
-  read(segment: ListedSegment): void {
-    const window = new SegmentWindow(segment.path);
-    try {
-      this.#walk(segment, window);
-    } finally {
-      window.close();
-    }
-    this.#doneBytes += window.sizeBytes;
-    this.#progress(this.#doneBytes, this.#totalBytes);
-  }
-
-  #walk(segment: ListedSegment, window: SegmentWindow): void {
-    const { base, path } = segment;
-    const seed = segmentSeed(this.#logId, base);
-    const indexCapacity = segment.header?.indexCapacity ?? Math.ceil(window.sizeBytes / 8);
-    const scan = new FrameScan(window, { base, seed, indexCapacity }, undefined);
-    let run: Run | undefined;
-    for (;;) {
-      const fault = scan.next();
-      if (fault === FRAME_OK) {
-        run = this.#extend(run, segment, scan, window);
-        continue;
-      }
-      if (fault === FRAME_NEWER) {
-        throw new UnsupportedVersionError(path, `frame at ${scan.position}`);
-      }
-      this.reasons.set(`${path}:${scan.position}`, describeScanFault(fault));
-      const next = this.#findNext(scan, window, seed, fault);
-      if (next === undefined) return;
-      // Frames are published in order: an appender may have published this one since it was read.
-      window.forget();
-      if (scan.next() === FRAME_OK) {
-        run = this.#extend(run, segment, scan, window);
-        continue;
-      }
-      run = undefined;
-      scan.resume(next.position, next.base);
-    }
-  }
-
-  /** The next intact frame behind damage, if there is one. */
-  #findNext(
-    scan: FrameScan,
-    window: SegmentWindow,
-    seed: number,
-    fault: ScanFault,
-  ): { position: number; base: number } | undefined {
-    const from =
-      fault === FRAME_UNPUBLISHED ? window.firstNonZero(scan.position) & ~7 : scan.position + 8;
-    let position = findFrame(window, from, seed);
-    while (position !== undefined) {
-      const base = frameBase(window.words, window.load(position, 64));
-      if (base >= scan.offset) return { position, base };
-      position = findFrame(window, position + 8, seed);
-    }
-    return undefined;
-  }
-
-  #extend(
-    run: Run | undefined,
-    segment: ListedSegment,
-    scan: FrameScan,
-    window: SegmentWindow,
-  ): Run {
-    const at = window.load(scan.framePosition, 64);
-    const offset = frameBase(window.words, at);
-    this.flushed = Math.max(this.flushed, scan.flushed);
-    if (isGap(window.words, at)) this.gaps.push({ from: offset, to: scan.offset });
-    const current = run ?? this.#begin(segment, scan, offset, framePreviousCrc(window.words, at));
-    current.endPosition = scan.position;
-    current.endOffset = scan.offset;
-    current.chainCrc = scan.chainCrc as number;
-    current.timeNs = scan.timeNs;
-    current.frames++;
-    if (current.frames % 64 === 0) {
-      this.#progress(this.#doneBytes + scan.position, this.#totalBytes);
-    }
-    return current;
-  }
-
-  #begin(segment: ListedSegment, scan: FrameScan, offset: number, previousCrc: number): Run {
-    const run: Run = {
-      segment,
-      position: scan.framePosition,
-      endPosition: scan.position,
-      offset,
-      endOffset: scan.offset,
-      previousCrc,
-      chainCrc: 0,
-      timeNs: 0n,
-      frames: 0,
-    };
-    this.runs.push(run);
-    return run;
-  }
-}
-
-/** Second pass: puts the runs in order, and tells damage from the torn tail, which is none. */
-function assemble(
-  directory: string,
-  checkpoint: Checkpoint,
-  listed: readonly ListedSegment[],
-  reading: Reading,
-  durableOffset: number,
-): Inspection {
+/**
+ * Puts together what the segments, in their order, turned out to hold: puts the runs in order, and tells
+ * damage from the torn tail, which is none.
+ */
+export function assemble(log: InspectedLog, frames: readonly SegmentFrames[]): Inspection {
+  const { checkpoint, listed } = log;
+  const durableOffset = frames.reduce(
+    (highest, { flushed }) => Math.max(highest, flushed),
+    checkpoint.durableOffset,
+  );
   const damage: Damage[] = headerDamage(listed, durableOffset);
   const runs: Run[] = [];
   let offset = checkpoint.startOffset;
   let previous: Run | undefined;
   const describe = (next: Run | undefined, to: number): Damage =>
-    describeHole(directory, checkpoint, listed, reading, previous, next, { from: offset, to });
-  for (const run of reading.runs) {
+    describeHole(log, frames, previous, next, { from: offset, to });
+  for (const run of runsIn(listed, frames)) {
     const isContinuation = run.offset === offset && doesFollow(previous, run);
     if (!isContinuation && offset >= durableOffset) break;
     if (run.offset < offset) continue;
@@ -219,8 +119,14 @@ function assemble(
     damage.push(describe(undefined, durableOffset));
     offset = durableOffset;
   }
-  const { gaps } = reading;
+  const gaps = frames.flatMap((segment) => segment.gaps);
   return { checkpoint, listed, runs, damage, gaps, durableOffset, endOffset: offset };
+}
+
+function runsIn(listed: readonly ListedSegment[], frames: readonly SegmentFrames[]): Run[] {
+  return listed.flatMap((segment, i) =>
+    (frames[i] as SegmentFrames).runs.map((run) => ({ ...run, segment })),
+  );
 }
 
 function doesFollow(previous: Run | undefined, run: Run): boolean {
@@ -250,23 +156,22 @@ function isSegmentMissing(
 }
 
 function describeHole(
-  directory: string,
-  checkpoint: Checkpoint,
-  listed: readonly ListedSegment[],
-  reading: Reading,
+  { directory, checkpoint, listed }: InspectedLog,
+  frames: readonly SegmentFrames[],
   previous: Run | undefined,
   next: Run | undefined,
   range: OffsetRange,
 ): Damage {
   const lost = range.to > range.from ? range : undefined;
-  const holder = listed.findLast(({ base }) => base <= range.from);
+  const at = listed.findLastIndex(({ base }) => base <= range.from);
+  const holder = listed[at];
   if (holder === undefined || isSegmentMissing(listed, checkpoint, range.from)) {
     const path = segmentPath(directory, range.from);
     return { path, position: 0, lengthBytes: 0, reason: 'the segment is missing', lost };
   }
   const position = previous?.segment === holder ? previous.endPosition : FIRST_FRAME_AT;
   const end = next?.segment === holder ? next.position : (holder.header?.sizeBytes ?? position);
-  const known = reading.reasons.get(`${holder.path}:${position}`);
+  const known = frames[at]?.reasons.get(position);
   const reason = known ?? 'a frame that does not follow the one before it';
   return { path: holder.path, position, lengthBytes: end - position, reason, lost };
 }

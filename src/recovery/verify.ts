@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { ControlFile } from '../control/control-file.js';
 import type { OffsetRange } from '../errors.js';
 import { isMissing } from '../mapping/files.js';
-import { inspectLog, type Damage, type Progress } from './inspect.js';
+import { inspectLog, type Damage, type Inspection, type Progress } from './inspect.js';
 
 /** What `verifyLog` found. */
 export interface VerifyReport {
@@ -45,32 +45,39 @@ export function verifyLog(path: string, options: VerifyOptions = {}): VerifyRepo
     try {
       return verify(directory, options);
     } catch (error) {
-      // A segment that was listed has been dropped since: begin again, from the new start.
-      if (attempt === ATTEMPTS || !isMissing(error)) throw error;
+      if (!isWorthAnother(attempt, error)) throw error;
     }
   }
 }
 
-function verify(directory: string, options: VerifyOptions): VerifyReport {
+/** A segment that was listed has been dropped since: then begin again, from the new start. */
+export function isWorthAnother(attempt: number, error: unknown): boolean {
+  return attempt < ATTEMPTS && isMissing(error);
+}
+
+function verify(directory: string, { onProgress = () => {} }: VerifyOptions): VerifyReport {
   const control = ControlFile.open(directory, 'read');
   try {
-    const found = inspectLog(directory, control, options.onProgress ?? (() => {}));
-    const sum = (of: (run: (typeof found.runs)[number]) => number): number =>
-      found.runs.reduce((total, run) => total + of(run), 0);
-    const lost = found.gaps.reduce((total, { from, to }) => total + to - from, 0);
-    return {
-      isIntact: found.damage.length === 0,
-      startOffset: found.checkpoint.startOffset,
-      endOffset: found.endOffset,
-      segments: found.listed.length,
-      frames: sum(({ frames }) => frames),
-      records: sum(({ offset, endOffset }) => endOffset - offset) - lost,
-      frameBytes: sum(({ position, endPosition }) => endPosition - position),
-      damage: found.damage,
-      lostBefore: found.gaps,
-      isClosed: found.checkpoint.clean,
-    };
+    return reportOf(inspectLog(directory, control, onProgress));
   } finally {
     control.close();
   }
+}
+
+export function reportOf(found: Inspection): VerifyReport {
+  const sum = (of: (run: Inspection['runs'][number]) => number): number =>
+    found.runs.reduce((total, run) => total + of(run), 0);
+  const lost = found.gaps.reduce((total, { from, to }) => total + to - from, 0);
+  return {
+    isIntact: found.damage.length === 0,
+    startOffset: found.checkpoint.startOffset,
+    endOffset: found.endOffset,
+    segments: found.listed.length,
+    frames: sum(({ frames }) => frames),
+    records: sum(({ offset, endOffset }) => endOffset - offset) - lost,
+    frameBytes: sum(({ position, endPosition }) => endPosition - position),
+    damage: found.damage,
+    lostBefore: found.gaps,
+    isClosed: found.checkpoint.clean,
+  };
 }
