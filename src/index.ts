@@ -40,6 +40,7 @@ export {
 } from './scan/ready-made.js';
 export type { Piece, SkippedDamage } from './scan/messages.js';
 export { verifyLog, type VerifyOptions, type VerifyReport } from './recovery/verify.js';
+export { verifyLogInParallel, type ParallelVerifyOptions } from './scan/verify.js';
 export { repairLog, type RepairOptions, type RepairReport } from './recovery/repair.js';
 export type { Damage, Progress } from './recovery/inspect.js';
 export { inspectLock, type LockState } from './read/lock-state.js';

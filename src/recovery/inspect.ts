@@ -66,14 +66,7 @@ export function inspectLog(
   progress: Progress,
 ): Inspection {
   const log = listLog(directory, control);
-  let doneBytes = 0;
-  const frames = log.toRead.map((segment) => {
-    const read = readSegment(segment, (position) => progress(doneBytes + position, log.totalBytes));
-    doneBytes += read.sizeBytes;
-    progress(doneBytes, log.totalBytes);
-    return read;
-  });
-  return assemble(log, frames);
+  return assemble(log, readSegments(log, progress));
 }
 
 /** @throws {UnsupportedVersionError} a segment of a newer version */
@@ -88,6 +81,18 @@ export function listLog(directory: string, control: ControlFile): InspectedLog {
   });
   const totalBytes = listed.reduce((sum, { header }) => sum + (header?.sizeBytes ?? 0), 0);
   return { directory, checkpoint, listed, toRead, totalBytes };
+}
+
+/** @throws {UnsupportedVersionError} a frame of a newer version */
+export function readSegments(log: InspectedLog, progress: Progress): SegmentFrames[] {
+  const { totalBytes } = log;
+  let doneBytes = 0;
+  return log.toRead.map((segment) => {
+    const read = readSegment(segment, (position) => progress(doneBytes + position, totalBytes));
+    doneBytes += read.sizeBytes;
+    progress(doneBytes, totalBytes);
+    return read;
+  });
 }
 
 /**

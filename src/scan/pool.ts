@@ -8,17 +8,24 @@ import { ThreadGuard } from '../mapping/thread-guard.js';
 import type { PieceReply, PieceTask, PlainTask } from './messages.js';
 import { ThreadMappings } from './thread-mappings.js';
 
-const WORKER = {
+/** What runs in the threads of a pool. */
+export interface PoolWorker {
+  readonly filename: string;
+  /** The export that takes the tasks. */
+  readonly name: string;
+}
+
+const PIECES: PoolWorker = {
   filename: fileURLToPath(new URL('./piece-entry.cjs', import.meta.url)),
   name: 'runPiece',
 };
 /** A thread is given so long to load what it needs, or a user's module to be evaluated, before it ends. */
 const LOADING_MS = 10_000;
 
-export interface ScanPool {
+export interface ScanPool<T = PlainTask, R = PieceReply> {
   readonly threads: number;
   /** Rejects only if the pool cannot run the task to its end; what fails in it is a reply. */
-  run(task: PlainTask): Promise<PieceReply>;
+  run(task: T): Promise<R>;
   /** Ends what still runs, by ending its threads. */
   stop(): void;
   /** Resolves when nothing of the scan is left, of a pool made for it not even mappings. */
@@ -26,12 +33,13 @@ export interface ScanPool {
 }
 
 /** A pool of `threads` threads. `onError` hears of threads that fail outside of any task. */
-export async function startPool(
+export async function startPool<T = PlainTask, R = PieceReply>(
   threads: number,
   onError: (error: unknown) => void,
-): Promise<ScanPool> {
+  worker = PIECES,
+): Promise<ScanPool<T, R>> {
   const { Piscina } = await import('piscina');
-  const pool = new Piscina({ ...WORKER, minThreads: threads, maxThreads: threads });
+  const pool = new Piscina({ ...worker, minThreads: threads, maxThreads: threads });
   pool.on('error', onError);
   return new OwnPool(pool, threads);
 }
@@ -40,15 +48,22 @@ export async function startPool(
  * Makes use of a pool. `onError` hears when its last thread has died.
  * @throws {LogError} `CLOSED`
  */
-export function usePool(pool: Piscina, onError: (error: unknown) => void): ScanPool {
+export function usePool<T = PlainTask, R = PieceReply>(
+  pool: Piscina,
+  onError: (error: unknown) => void,
+  worker = PIECES,
+): ScanPool<T, R> {
   const mappings = ThreadMappings.of(pool);
   if (mappings.isClosed) throw closedError();
-  return new UsersPool(pool, mappings, onError);
+  return new UsersPool(pool, mappings, onError, worker);
 }
 
-class OwnPool implements ScanPool {
+/** What the pool adds to every task. */
+type Shared = Pick<PieceTask, 'ledger' | 'guard'>;
+
+class OwnPool<T, R> implements ScanPool<T, R> {
   readonly threads: number;
-  readonly #pool: Piscina<PieceTask, PieceReply>;
+  readonly #pool: Piscina<T & Shared, R>;
   readonly #mappings: ThreadMappings;
   readonly #guard = new ThreadGuard();
   #end: Promise<void> | undefined;
@@ -59,7 +74,7 @@ class OwnPool implements ScanPool {
     this.#mappings = ThreadMappings.of(pool);
   }
 
-  run(task: PlainTask): Promise<PieceReply> {
+  run(task: T): Promise<R> {
     const { ledger } = this.#mappings;
     return this.#pool.run({ ...task, ledger, guard: this.#guard.shared });
   }
@@ -83,10 +98,11 @@ class OwnPool implements ScanPool {
   }
 }
 
-class UsersPool implements ScanPool {
-  readonly #pool: Piscina<PieceTask, PieceReply>;
+class UsersPool<T, R> implements ScanPool<T, R> {
+  readonly #pool: Piscina<T & Shared, R>;
   readonly #mappings: ThreadMappings;
   readonly #guard = new ThreadGuard();
+  readonly #worker: PoolWorker;
   /** Aborting a task that runs makes piscina end its thread, and replace it. */
   readonly #abort = new AbortController();
   readonly #ignoreExits: () => void;
@@ -95,9 +111,15 @@ class UsersPool implements ScanPool {
   #running = 0;
   #end: Promise<void> | undefined;
 
-  constructor(pool: Piscina, mappings: ThreadMappings, onError: (error: unknown) => void) {
+  constructor(
+    pool: Piscina,
+    mappings: ThreadMappings,
+    onError: (error: unknown) => void,
+    worker: PoolWorker,
+  ) {
     this.#pool = pool;
     this.#mappings = mappings;
+    this.#worker = worker;
     setMaxListeners(0, this.#abort.signal);
     this.#ignoreExits = mappings.onExit(() => {
       // Piscina would leave what is queued waiting for a thread that never comes.
@@ -110,12 +132,12 @@ class UsersPool implements ScanPool {
     return Math.max(1, Math.floor(this.#pool.maxThreads));
   }
 
-  async run(task: PlainTask): Promise<PieceReply> {
+  async run(task: T): Promise<R> {
     const { signal } = this.#abort;
     const { ledger } = this.#mappings;
     this.#running++;
     const whole = { ...task, ledger, guard: this.#guard.shared };
-    const reply = this.#pool.run(whole, { ...WORKER, signal });
+    const reply = this.#pool.run(whole, { ...this.#worker, signal });
     this.#mappings.watch();
     try {
       return await reply;

@@ -30,6 +30,7 @@ import {
   type FrameOnDisk,
 } from '../support/log-damage.js';
 import { bytes, temporaryLogPath, text } from '../support/temporary-log.js';
+import { expectSameVerification } from '../support/verification.js';
 
 const SEGMENT_BYTES = 16 * 1024;
 /** Nothing is synced but by `flush`, not even at a roll; commits are by hand. */
@@ -231,6 +232,7 @@ async function withAppender(
   const copy = copyOf(original.log);
   overwrite(segmentFile(copy, segment), at, change);
   const expected = expectedOf(original, copy, segment);
+  await expectSameVerification(copy);
   await checkAppender(copy, expected);
   return expected;
 }
@@ -309,6 +311,7 @@ describe('a log that is damaged in one place', () => {
       const copy = copyOf(whole.log);
       zero(segmentFile(copy, segment), 0, PAGE_BYTES);
       const before = contents(copy);
+      await expectSameVerification(copy);
       expect(() => openAppender(copy, RECOVERING)).toThrow(
         expect.objectContaining({
           code: 'CORRUPTION',

@@ -22,6 +22,7 @@ import {
 } from '../support/log-damage.js';
 import { range, thrownBy } from '../support/logs.js';
 import { bytes, temporaryLogPath, text } from '../support/temporary-log.js';
+import { expectSameVerification } from '../support/verification.js';
 
 const OPTIONS: AppenderOptions = {
   segmentSizeBytes: 16 * 1024,
@@ -78,6 +79,7 @@ describe.each(['closed', 'open'] as const)('a log that was left %s', (state) => 
     const end = state === 'open' && followed === undefined ? undefined : logs.end;
     for (const at of which) remove(log, bases[at] as number);
     const before = contents(log);
+    await expectSameVerification(log);
     if (end === undefined) {
       expect(openReaderAnd(log, (reader) => reader.committedOffset)).toBe(from);
       return;
@@ -118,6 +120,7 @@ describe.each(['closed', 'open'] as const)('a log that was left %s', (state) => 
         } else expect(text(reader.get(offset).payload)).toBe(contentOf(offset));
       }
     });
+    await expectSameVerification(log);
     const { isIntact, lostBefore } = verifyLog(log);
     expect(isIntact).toBe(true);
     expect(lostBefore.flatMap((gap) => range(gap.from, gap.to))).toEqual(range(lost.from, lost.to));

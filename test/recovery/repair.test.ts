@@ -29,6 +29,7 @@ import {
 } from '../support/log-damage.js';
 import { appendNumbered, isNumbered, range, thrownBy } from '../support/logs.js';
 import { temporaryLogPath } from '../support/temporary-log.js';
+import { expectSameVerification } from '../support/verification.js';
 
 const OPTIONS: AppenderOptions = { segmentSizeBytes: 16 * 1024, maintenance: false };
 const COUNT = 60;
@@ -107,6 +108,7 @@ function checkOriginals(log: string, before: Record<string, string>): void {
 /** Repairs, and holds the outcome against what is lost; then goes on with the log. */
 async function checkRepair(log: string, lost: readonly OffsetRange[]): Promise<void> {
   const before = contents(log);
+  await expectSameVerification(log);
   const report = repairLog(log);
   expect(report.lost).toEqual(lost);
   expect(report.damage.flatMap((damage) => damage.lost ?? [])).toEqual(lost);
@@ -115,6 +117,7 @@ async function checkRepair(log: string, lost: readonly OffsetRange[]): Promise<v
   checkContent(log, lost, COUNT);
   expect(verifyLog(log)).toMatchObject({ isIntact: true, startOffset: 0, endOffset: COUNT });
   expect(offsetsOf(verifyLog(log).lostBefore)).toEqual(offsetsOf(lost));
+  await expectSameVerification(log);
   expect(repairLog(log)).toMatchObject({ damage: [], lost: [], setAside: [], rewritten: [] });
   const appender = openAppender(log, OPTIONS);
   expect(appender.nextOffset).toBe(COUNT);
@@ -206,6 +209,7 @@ describe('repairLog', () => {
           where % 8,
         );
       }
+      await expectSameVerification(log);
       const { lost } = repairLog(log);
       expect(offsetsOf(lost)).toEqual([...hit].sort((a, b) => a - b));
       checkContent(log, lost, COUNT);
@@ -336,6 +340,7 @@ describe('what a newer stratalog has written', () => {
     change(log);
     const before = contents(log);
     expect(thrownBy(() => verifyLog(log))).toBeInstanceOf(UnsupportedVersionError);
+    await expectSameVerification(log);
     expect(thrownBy(() => repairLog(log))).toBeInstanceOf(UnsupportedVersionError);
     expect(contents(log)).toEqual(before);
   });
@@ -346,6 +351,7 @@ describe('what a newer stratalog has written', () => {
     spoil(log, 23);
     const before = contents(log);
     expect(thrownBy(() => verifyLog(log))).toBeInstanceOf(UnsupportedVersionError);
+    await expectSameVerification(log);
     expect(thrownBy(() => repairLog(log))).toBeInstanceOf(UnsupportedVersionError);
     expect(contents(log)).toEqual(before);
   });

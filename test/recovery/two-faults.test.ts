@@ -18,6 +18,7 @@ import {
 import { contents, copyOf, flipBit, segmentFile, segmentsOf, zero } from '../support/log-damage.js';
 import { range } from '../support/logs.js';
 import { bytes, temporaryLogPath, text } from '../support/temporary-log.js';
+import { expectSameVerification } from '../support/verification.js';
 
 const OPTIONS: AppenderOptions = {
   segmentSizeBytes: 16 * 1024,
@@ -116,6 +117,7 @@ describe.each(['closed', 'open'])('a log that was left %s', (state) => {
             opened.value.close();
           }
           expect(contents(copy)).toEqual(before);
+          await expectSameVerification(copy);
           checkRepaired(copy);
           expect(await isOpenable(copy)).toBe(true);
         }
