@@ -19,6 +19,23 @@ export function parseCount(text: string): number {
   return count;
 }
 
+/** A number of threads. */
+export function parseWorkers(text: string): number {
+  const workers = wholeNumber(text);
+  if (workers === undefined || workers === 0) {
+    throw new InvalidArgumentError('Expected a whole number of threads, 1 or more.');
+  }
+  return workers;
+}
+
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw new InvalidArgumentError('Expected JSON such as {"column": 8}.');
+  }
+}
+
 /** Milliseconds, from 1 on. */
 export function parseMilliseconds(text: string): number {
   const ms = wholeNumber(text);

@@ -25,8 +25,8 @@ export function repairCommand(): Command {
     .action(repair);
 }
 
-function repair(path: string, options: { readonly json?: boolean }): void {
-  const report = withProgress('repair', (onProgress) => repairLog(path, { onProgress }));
+async function repair(path: string, options: { readonly json?: boolean }): Promise<void> {
+  const report = await withProgress('repair', (onProgress) => repairLog(path, { onProgress }));
   if (options.json === true) printJson(report);
   else print(describe(report));
 }

@@ -1,16 +1,18 @@
 /** `verify`: every byte checked, nothing changed. */
 import { Command } from 'commander';
-import { verifyLog, type Damage, type VerifyReport } from '../index.js';
+import { verifyLogInParallel, type Damage, type VerifyReport } from '../index.js';
+import { parseWorkers } from './arguments.js';
 import { EXIT_CODES_HELP, EXIT_DAMAGE } from './exit-codes.js';
 import { colours, formatBytes, formatOffsets, plural, print, printJson } from './output.js';
 import { ProgressLine } from './progress.js';
 
 const HELP = `
 Checks every frame: header, checksum, records, order and chain. Changes nothing, and works while
-somebody appends.
+somebody appends. Several threads read, each another segment, unless the log is small.
 
 Examples:
   $ stratalog verify journal
+  $ stratalog verify --workers 2 journal
   $ stratalog verify --json journal | jq .damage
   $ stratalog verify journal || stratalog repair journal
 ${EXIT_CODES_HELP}`;
@@ -20,14 +22,26 @@ export function verifyCommand(): Command {
     .summary('check every frame')
     .description('Reads a whole log and reports all damage.')
     .argument('<log>', 'directory of the log')
+    .option(
+      '--workers <n>',
+      'at most this many threads (default: as many as the machine runs)',
+      parseWorkers,
+    )
     .option('--json', 'print JSON')
     .addHelpText('after', HELP)
     .action(verify);
 }
 
-function verify(path: string, options: { readonly json?: boolean }): void {
-  const report = withProgress('verify', (onProgress) => verifyLog(path, { onProgress }));
-  if (options.json === true) printJson(report);
+interface Options {
+  readonly workers?: number;
+  readonly json?: boolean;
+}
+
+async function verify(path: string, { workers, json }: Options): Promise<void> {
+  const report = await withProgress('verify', (onProgress) =>
+    verifyLogInParallel(path, { workers, onProgress }),
+  );
+  if (json === true) printJson(report);
   else print(describe(report));
   if (!report.isIntact) process.exitCode = EXIT_DAMAGE;
 }
@@ -35,10 +49,13 @@ function verify(path: string, options: { readonly json?: boolean }): void {
 type OnProgress = (doneBytes: number, totalBytes: number) => void;
 
 /** Draws a bar while `run` reads. */
-export function withProgress<T>(label: string, run: (onProgress: OnProgress) => T): T {
+export async function withProgress<T>(
+  label: string,
+  run: (onProgress: OnProgress) => T | Promise<T>,
+): Promise<T> {
   const progress = new ProgressLine();
   try {
-    return run((done, total) =>
+    return await run((done, total) =>
       progress.update(() => progress.bar(label, total === 0 ? 1 : Math.min(1, done / total))),
     );
   } finally {

@@ -166,6 +166,21 @@ describe('verify', () => {
     expect(code).toBe(2);
     expect(JSON.parse(String(stdout))).toEqual(JSON.parse(JSON.stringify(verifyLog(path))));
   });
+
+  it.each([[['--workers', '1']], [['--workers', '3']], [[]]])(
+    'reports the same of a large log, whoever reads: %j',
+    async (workers) => {
+      const path = temporaryLogPath();
+      const options = { segmentSizeBytes: 64 * 1024 * 1024, indexCapacity: 100 };
+      const appender = openAppender(path, { ...options, maintenance: false });
+      for (let i = 0; i < 450; i++) appender.append(bytes(`record ${i}.`));
+      await appender.close();
+      damage(path, 'record 44.');
+      const { code, stdout, stderr } = await runCli(['verify', '--json', ...workers, path]);
+      expect([code, stderr]).toEqual([2, '']);
+      expect(JSON.parse(String(stdout))).toEqual(JSON.parse(JSON.stringify(verifyLog(path))));
+    },
+  );
 });
 
 describe('cat on damage', () => {
