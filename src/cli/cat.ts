@@ -1,9 +1,10 @@
 /** `cat`: records to standard output. */
 import { Command, Option } from 'commander';
-import { OffsetOutOfRangeError, openReader, type Cursor, type Reader } from '../index.js';
-import { parseCount, parsePlace, parseTime, type Place } from './arguments.js';
+import { openReader, type Cursor, type OffsetRange, type Reader } from '../index.js';
+import { parseCount } from './arguments.js';
 import { EXIT_CODES_HELP, InputError } from './exit-codes.js';
 import { formatOffsets, note } from './output.js';
+import { addRangeOptions, resolveRange, type RangeOptions } from './range.js';
 import { FORMATS, showRecord, type Layout, type RecordFormat } from './record-format.js';
 import { Sink } from './sink.js';
 
@@ -26,11 +27,7 @@ Examples:
   $ stratalog cat --from 1000000 --limit 1 --format hex ticks
 ${EXIT_CODES_HELP}`;
 
-interface Options {
-  readonly from?: Place;
-  readonly to?: Place;
-  readonly since?: number;
-  readonly until?: number;
+interface Options extends RangeOptions {
   readonly limit: number;
   readonly format?: RecordFormat;
   readonly json?: boolean;
@@ -41,18 +38,11 @@ interface Options {
 }
 
 export function catCommand(): Command {
-  return new Command('cat')
+  const command = new Command('cat')
     .summary('print records')
     .description('Prints the records of a log, in order, also while somebody appends to it.')
-    .argument('<log>', 'directory of the log')
-    .option(
-      '--from <place>',
-      "first record: OFFSET, 'start', 'end' or -N (default: start)",
-      parsePlace,
-    )
-    .option('--to <place>', "end before this: OFFSET, 'end' or -N (default: end)", parsePlace)
-    .option('--since <time>', 'only records committed at or after this time', parseTime)
-    .option('--until <time>', 'only records committed before this time', parseTime)
+    .argument('<log>', 'directory of the log');
+  return addRangeOptions(command)
     .addOption(
       new Option('--limit <n>', 'at most this many records')
         .argParser(parseCount)
@@ -106,30 +96,9 @@ function noteGap(from: number, to: number): void {
 }
 
 /** Offsets to show; `to` is exclusive. */
-function range(reader: Reader, options: Options): { from: number; to: number } {
-  const { boundOffset, startOffset } = reader;
-  const from = Math.max(
-    resolve(options.from ?? 'start', startOffset, boundOffset),
-    options.since === undefined ? startOffset : reader.offsetAtTime(options.since),
-  );
-  const to = Math.min(
-    resolve(options.to ?? 'end', startOffset, boundOffset),
-    options.until === undefined ? boundOffset : reader.offsetAtTime(options.until),
-    from + options.limit,
-  );
-  return { from, to };
-}
-
-/** @throws {OffsetOutOfRangeError} an offset below the start, or above the end */
-function resolve(place: Place, startOffset: number, bound: number): number {
-  if (place === 'start') return startOffset;
-  if (place === 'end') return bound;
-  if ('fromEnd' in place) return Math.max(startOffset, bound - place.fromEnd);
-  const { offset } = place;
-  if (offset < startOffset || offset > bound) {
-    throw new OffsetOutOfRangeError(offset, startOffset, bound);
-  }
-  return offset;
+function range(reader: Reader, options: Options): OffsetRange {
+  const { from, to } = resolveRange(reader, options);
+  return { from, to: Math.min(to, from + options.limit) };
 }
 
 function layoutOf(options: Options): Layout {

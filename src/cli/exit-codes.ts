@@ -29,7 +29,10 @@ Exit codes:
   128 + n  ended by signal n (Ctrl-C: 130)`;
 
 export function exitCodeOf(error: unknown): number {
-  return (error instanceof LogError ? BY_CODE[error.code] : undefined) ?? EXIT_USE;
+  if (!(error instanceof LogError)) return EXIT_USE;
+  // A scan fails for the reason that one of its pieces had.
+  if (error.code === 'SCAN_FAILED') return exitCodeOf(error.cause);
+  return BY_CODE[error.code] ?? EXIT_USE;
 }
 
 export function exitCodeOfSignal(signal: EndingSignal): number {

@@ -10,6 +10,7 @@ import { EXIT_CODES_HELP, EXIT_OK, EXIT_STORAGE, exitCodeOf } from './exit-codes
 import { infoCommand } from './info.js';
 import { printError } from './output.js';
 import { repairCommand } from './repair.js';
+import { scanCommand } from './scan.js';
 import { tailCommand } from './tail.js';
 import { topCommand } from './top.js';
 import { verifyCommand } from './verify.js';
@@ -20,6 +21,7 @@ const VERBS = [
   tailCommand,
   infoCommand,
   topCommand,
+  scanCommand,
   verifyCommand,
   repairCommand,
   benchCommand,

@@ -7,7 +7,7 @@ import { verifyLog } from '../../src/index.js';
 import { runCli } from '../support/cli.js';
 import { temporaryLogPath } from '../support/temporary-log.js';
 
-const VERBS = ['append', 'cat', 'info', 'verify', 'repair', 'bench', 'demo'];
+const VERBS = ['append', 'cat', 'info', 'scan', 'verify', 'repair', 'bench', 'demo'];
 
 describe('--help', () => {
   it.each(VERBS)('of %s gives examples and exit codes', async (verb) => {
@@ -48,6 +48,8 @@ describe('wrong use', () => {
     ['framing of text', ['cat', '--framing', 'length', '--format', 'text', 'x']],
     ['two formats at once', ['cat', '--json', '--format', 'hex', 'x']],
     ['offsets in raw bytes', ['cat', '--format', 'raw', '--offsets', 'x']],
+    ['a scan by nothing', ['scan', 'x']],
+    ['no threads to verify with', ['verify', '--workers', '0', 'x']],
     ['no time for a demo', ['demo', '--seconds', '0', 'x']],
   ])('such as %s exits with 1, one line, and no log', async (_, args) => {
     const path = temporaryLogPath();
