@@ -1,10 +1,10 @@
 /** `cat`: records to standard output. */
 import { Command, Option } from 'commander';
-import { openReader, type Cursor, type OffsetRange, type Reader } from '../index.js';
+import { openReader, type Cursor } from '../index.js';
 import { parseCount } from './arguments.js';
 import { EXIT_CODES_HELP, InputError } from './exit-codes.js';
 import { formatOffsets, note } from './output.js';
-import { addRangeOptions, resolveRange, type RangeOptions } from './range.js';
+import { addRangeOptions, damageAtEnd, resolveRange, type RangeOptions } from './range.js';
 import { FORMATS, showRecord, type Layout, type RecordFormat } from './record-format.js';
 import { Sink } from './sink.js';
 
@@ -70,8 +70,11 @@ async function cat(path: string, options: Options): Promise<void> {
   });
   const sink = new Sink(process.stdout);
   try {
-    const { from, to } = range(reader, options);
-    if (from < to) await show(reader.cursor({ from, to }), from, sink, layout);
+    const { from, to } = resolveRange(reader, options);
+    const end = Math.min(to, from + options.limit);
+    if (from < end) await show(reader.cursor({ from, to: end }), from, sink, layout);
+    const damage = end === to ? damageAtEnd(reader, options, to) : undefined;
+    if (damage !== undefined) throw damage;
   } finally {
     // What came before damage is still worth having.
     await sink.drain();
@@ -93,12 +96,6 @@ async function show(cursor: Cursor, from: number, sink: Sink, layout: Layout): P
 
 function noteGap(from: number, to: number): void {
   note(`${formatOffsets({ from, to })} lost to damage before a repair`);
-}
-
-/** Offsets to show; `to` is exclusive. */
-function range(reader: Reader, options: Options): OffsetRange {
-  const { from, to } = resolveRange(reader, options);
-  return { from, to: Math.min(to, from + options.limit) };
 }
 
 function layoutOf(options: Options): Layout {

@@ -1,6 +1,11 @@
 /** Which part of a log a verb is about. */
 import type { Command } from 'commander';
-import { OffsetOutOfRangeError, type OffsetRange, type Reader } from '../index.js';
+import {
+  OffsetOutOfRangeError,
+  type CorruptionError,
+  type OffsetRange,
+  type Reader,
+} from '../index.js';
 import { parsePlace, parseTime, type Place } from './arguments.js';
 
 export interface RangeOptions {
@@ -37,6 +42,20 @@ export function resolveRange(reader: Reader, options: RangeOptions): OffsetRange
     options.until === undefined ? boundOffset : reader.offsetAtTime(options.until),
   );
   return { from, to };
+}
+
+/**
+ * The damage that ends the log, if whoever reads up to `to` comes to it without having named that offset:
+ * it must not look like the end.
+ */
+export function damageAtEnd(
+  reader: Reader,
+  options: RangeOptions,
+  to: number,
+): CorruptionError | undefined {
+  const { boundOffset } = reader;
+  if (typeof options.to === 'object' || to < boundOffset) return undefined;
+  return reader.damage().find(({ lost }) => lost !== undefined && lost.from >= boundOffset);
 }
 
 function resolve(place: Place, startOffset: number, bound: number): number {

@@ -7,7 +7,7 @@ import { Interruption } from './interruption.js';
 import { moduleScan, type ModuleOptions } from './module-scan.js';
 import { note, print } from './output.js';
 import { ProgressLine } from './progress.js';
-import { addRangeOptions, resolveRange, type RangeOptions } from './range.js';
+import { addRangeOptions, damageAtEnd, resolveRange, type RangeOptions } from './range.js';
 import { jsonOf, textOf } from './value-format.js';
 
 const HELP = `
@@ -83,11 +83,11 @@ async function scanOf({ module, ...options }: Options): Promise<Scan> {
   return moduleScan({ module, ...options });
 }
 
-/** Without an end of the user's the scan finds its own, and tells if it is damage that ends the log. */
+/** Not told where to end, the scan finds the end itself, and tells of damage there. */
 function rangeOf(reader: Reader, options: Options): ScanSettings {
   const { from, to } = resolveRange(reader, options);
-  const hasEnd = options.to !== undefined || options.until !== undefined;
-  return hasEnd ? { from, to: Math.max(from, to) } : { from };
+  if (damageAtEnd(reader, options, to) !== undefined) return { from };
+  return { from, to: Math.max(from, to) };
 }
 
 /** Draws a bar while the scan runs. `undefined`: a signal has stopped it. */

@@ -2,7 +2,7 @@ import { closeSync, openSync, readFileSync, readSync, writeSync } from 'node:fs'
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openAppender, openReader, verifyLog } from '../../src/index.js';
-import { runCli } from '../support/cli.js';
+import { logWithDamagedEnd, runCli } from '../support/cli.js';
 import { segmentsOf, zero } from '../support/log-damage.js';
 import { bytes, temporaryLogPath } from '../support/temporary-log.js';
 
@@ -191,6 +191,22 @@ describe('cat on damage', () => {
     expect(result.code).toBe(2);
     expect(String(result.stdout)).toBe('record 0\nrecord 1\n');
     expect(result.stderr).toMatch(/^stratalog: Damaged data in .*\n$/);
+  });
+
+  it.each([
+    [[], 2],
+    [['--from', 'end'], 2],
+    [['--until', '2999-01-01', '--limit', '11'], 2],
+    [['--to', '7'], 0],
+    [['--limit', '3'], 0],
+    [['--to', '-1'], 0],
+  ])('that ends a log does not take it for the end: %j', async (options, code) => {
+    const records = Array.from({ length: 10 }, (_, i) => `record ${i}`);
+    const path = await logWithDamagedEnd(records, 7);
+    const result = await runCli(['cat', path, ...options]);
+    expect(result.code).toBe(code);
+    expect(String(result.stdout)).not.toContain('record 7');
+    expect(result.stderr).toMatch(code === 0 ? /^$/ : /offsets 7 to 7 are affected\n$/);
   });
 });
 

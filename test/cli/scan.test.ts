@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openAppender } from '../../src/index.js';
-import { finished, madeLog, runCli, startCli } from '../support/cli.js';
+import { finished, logWithDamagedEnd, madeLog, runCli, startCli } from '../support/cli.js';
 import { fixture } from '../support/dying.js';
 import { allFrames, flipBit, segmentFile } from '../support/log-damage.js';
 import { numberedLog } from '../support/scans.js';
@@ -173,6 +173,20 @@ describe('scan of a damaged log', () => {
     const { code, stdout, stderr } = await runCli(['scan', path, ...MODULE]);
     expect([code, String(stdout)]).toEqual([2, '']);
     expect(stderr).toMatch(/^stratalog: Scan failed .*Damaged data in .*\n$/);
+  });
+
+  it.each([
+    [[], 2, ''],
+    [['--from', '2', '--to', 'end'], 2, ''],
+    [['--until', '2999-01-01'], 2, ''],
+    [['--skip-damage'], 2, '7'],
+    [['--to', '7'], 0, '7'],
+    [['--to', '-1'], 0, '6'],
+  ])('takes damage at its end for no end: %j', async (options, expected, value) => {
+    const path = await logWithDamagedEnd(TEN, 7);
+    const { code, stdout, stderr } = await runCli(['scan', path, ...MODULE, ...options]);
+    expect([code, String(stdout).trim()]).toEqual([expected, value]);
+    expect(stderr).toMatch(code === 0 ? /^$/ : /Damaged data in .*offsets 7 to 7 are affected/);
   });
 
   it('with --skip-damage prints the value of the rest, tells the damage, and exits with 2', async () => {

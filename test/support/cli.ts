@@ -1,6 +1,7 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { openAppender } from '../../src/index.js';
+import { allFrames, copyOf, flipBit, segmentFile, type FrameOnDisk } from './log-damage.js';
 import { bytes, temporaryLogPath } from './temporary-log.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
@@ -53,6 +54,24 @@ export function framed(records: readonly Uint8Array[]): Buffer {
     return Buffer.concat([prefix, record]);
   });
   return Buffer.concat(pieces);
+}
+
+/** A log that was not closed, durable from end to end, and damaged in the record at `offset`. */
+export async function logWithDamagedEnd(
+  records: readonly string[],
+  offset: number,
+): Promise<string> {
+  const path = temporaryLogPath();
+  const appender = openAppender(path, { flush: 'none' });
+  for (const record of records) appender.append(bytes(record));
+  await appender.flush();
+  // It names the bound.
+  appender.append(bytes('behind'));
+  const copy = copyOf(path);
+  await appender.close();
+  const { segment, position } = allFrames(copy)[offset] as FrameOnDisk;
+  flipBit(segmentFile(copy, segment), position + 70);
+  return copy;
 }
 
 /** A closed log of these records, each committed by itself. */
