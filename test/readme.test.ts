@@ -19,7 +19,9 @@ interface Examples {
 function examples(): Examples {
   const found: Examples = { programs: [], modules: new Map() };
   if (!existsSync(readme)) return found;
-  for (const [, code = ''] of readFileSync(readme, 'utf8').matchAll(/^```[tj]s\n([\s\S]*?)^```$/gm)) {
+  for (const [, code = ''] of readFileSync(readme, 'utf8').matchAll(
+    /^```[tj]s\n([\s\S]*?)^```$/gm,
+  )) {
     const [, file] = /^\/\/ (\S+\.js)$/m.exec(code) ?? [];
     if (file !== undefined) found.modules.set(file, code);
     else if (code.startsWith('import ')) found.programs.push(code);
