@@ -203,6 +203,23 @@ export class Tailer {
     }
   }
 
+  /**
+   * Goes on at `offset`, forwards or backwards; the record need not exist yet. Whoever waits goes on
+   * waiting there.
+   * @throws {RangeError} not an offset
+   * @throws {LogError} `CLOSED`
+   */
+  seek(offset: number): void {
+    this.#checkOpen('seek');
+    this.#cursor.seek(offset);
+    this.#hasRead = false;
+    this.#isEnded = false;
+    this.#endOffset = offset;
+    this.#endEpoch = this.#source.epochBefore(offset);
+    this.#shown[this.#shownAt] = offset;
+    this.#stopWaiting?.();
+  }
+
   /** Iterates over everything that comes, yielding this tailer's `record` again and again. Closes it. */
   async *[Symbol.asyncIterator](): AsyncGenerator<RecordView, void, undefined> {
     let turnEnds = performance.now() + TURN_MS;

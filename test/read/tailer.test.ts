@@ -421,6 +421,66 @@ describe('a tailer and its writer', () => {
   });
 });
 
+describe('seek() of a tailer', () => {
+  it('goes on there, forwards, backwards and where nothing is yet', async () => {
+    const { log, appender, reader } = openBoth();
+    append(appender, 100);
+    const tailer = reader.tailer({ name: 'seeker' });
+    tailer.seek(90);
+    expect(listTailers(log, reader.logId)).toMatchObject([{ nextOffset: 90 }]);
+    expect([tailer.nextOffset, drain(tailer)]).toEqual([90, range(90, 100)]);
+    tailer.seek(10);
+    expect(drain(tailer)).toEqual(range(10, 100));
+    tailer.seek(105);
+    append(appender, 8);
+    expect(drain(tailer)).toEqual(range(105, 108));
+    expect(thrownBy(() => tailer.seek(-1))).toBeInstanceOf(RangeError);
+    tailer.close();
+    expect(thrownBy(() => tailer.seek(0))).toMatchObject({ code: 'CLOSED' });
+    reader.close();
+    await appender.close();
+  });
+
+  it('takes along whoever waits, and one that has ended', async () => {
+    const { appender, reader } = openBoth();
+    append(appender, 10);
+    const tailer = reader.tailer({ from: 'end', endAtClose: true });
+    const waiting = tailer.nextAsync();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    tailer.seek(7);
+    expect([await waiting, tailer.record.offset]).toEqual([true, 7]);
+    await appender.close();
+    tailer.seek(10);
+    expect([await tailer.nextAsync(), tailer.isEnded]).toEqual([false, true]);
+    tailer.seek(9);
+    expect([tailer.isEnded, await tailer.nextAsync(), tailer.record.offset]).toEqual([
+      false,
+      true,
+      9,
+    ]);
+    reader.close();
+  });
+
+  it('gives a position that is refused when what lies before it has been replaced', async () => {
+    const log = temporaryLogPath();
+    const options = { ...SMALL, commit: 'manual', flush: 'none' } as const;
+    dieWith(log, options, ['append', 3], ['commit'], ['flush'], ['append', 3], ['commit']);
+    const reader = openReader(log);
+    const tailer = reader.tailer();
+    tailer.seek(6);
+    const { position } = tailer;
+    const hit = framesIn(log, 0)[1]?.position as number;
+    zero(segmentFile(log, 0), hit, hit + 4096);
+    const appender = openAppender(log, options);
+    append(appender, 9);
+    appender.commit();
+    expect(thrownBy(() => tailer.next())).toBeInstanceOf(PositionLostError);
+    expect(thrownBy(() => reader.tailer({ from: position }))).toBeInstanceOf(PositionLostError);
+    reader.close();
+    await appender.close();
+  });
+});
+
 describe('a position', () => {
   it('goes on where it was, in another reader, also at the very end', async () => {
     const { log, appender, reader } = openBoth();
