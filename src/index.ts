@@ -38,6 +38,9 @@ export {
   type RateBucket,
   type SizeBucket,
 } from './scan/ready-made.js';
+export { processLog, type ProcessedLog, type Processor } from './scan/process.js';
+export type { KeyFunction, Partitions, ProcessOptions } from './scan/process-options.js';
+export { partitionOf, type PartitionKey } from './scan/process-partition.js';
 export type { Piece, SkippedDamage } from './scan/messages.js';
 export { verifyLog, type VerifyOptions, type VerifyReport } from './recovery/verify.js';
 export { verifyLogInParallel, type ParallelVerifyOptions } from './scan/verify.js';

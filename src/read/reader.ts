@@ -234,6 +234,12 @@ export class Reader {
     return this.#segments;
   }
 
+  /** @internal For cursors of other kinds. */
+  get cursorSource(): CursorSource {
+    this.#check('make a cursor');
+    return this.#source;
+  }
+
   /** Index files that could not be used, and were rebuilt in this reader's memory. */
   get indexFaults(): IndexFault[] {
     return this.#segments.indexFaults();

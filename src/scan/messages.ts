@@ -3,6 +3,7 @@ import type { OffsetRange } from '../errors.js';
 import type { ReaderDescription } from '../read/description.js';
 import type { Extent } from './layout.js';
 import type { PackedError } from './packed-error.js';
+import type { Share } from './process-share.js';
 
 /** A part of the scanned range, whole frames of it except at the ends of the range. */
 export interface Piece extends OffsetRange {
@@ -39,6 +40,8 @@ export interface PieceTask {
   /** Where the piece lies. */
   readonly extents: readonly Extent[];
   readonly skipsDamage: boolean;
+  /** Which part of the piece; set by processors. */
+  readonly share?: Share;
   /** Tell the kernel that what has been read is not needed again soon. */
   readonly leavesCold: boolean;
   /** Where the thread notes its mappings. */

@@ -7,13 +7,16 @@ import { keepLedger, mapUnder } from '../mapping/mapping.js';
 import type { ThreadGuard } from '../mapping/thread-guard.js';
 import type { Cursor } from '../read/cursor.js';
 import type { Reader } from '../read/reader.js';
+import type { RecordView } from '../read/record-view.js';
 import { adviseAhead, adviseBehind } from './advice.js';
 import type { FunctionName, Piece, PieceReply, PieceTask, SkippedDamage } from './messages.js';
 import { describeError, packError } from './packed-error.js';
+import { handleShare, openShare } from './process-share.js';
 import { toSendable, withTransfer } from './sendable.js';
 import { readerOf } from './thread-readers.js';
 
 type PieceFunction = (cursor: Cursor, args: unknown, piece: Piece) => unknown;
+type KeyFunction = (record: RecordView, args: unknown) => unknown;
 
 export async function runPiece(task: PieceTask, guard: ThreadGuard): Promise<PieceReply> {
   const { piece } = task;
@@ -23,11 +26,18 @@ export async function runPiece(task: PieceTask, guard: ThreadGuard): Promise<Pie
   try {
     mapUnder(guard);
     keepLedger(task.ledger);
-    guard.enter();
-    const run = await functionOf(task.function).finally(() => guard.leave());
+    const run = await functionUnder<PieceFunction>(guard, task.function);
     reader = readerUnder(guard, task);
     checkReach(reader, piece);
     adviseAhead(reader.segmentSet, task.extents);
+    if (task.share !== undefined) {
+      const { share, args } = task;
+      const by = share.partition?.by;
+      const keyOf = by === undefined ? undefined : await functionUnder<KeyFunction>(guard, by);
+      cursor = openShare(reader, piece, share, keyOf, args);
+      const value = await handleShare(reader, cursor, run, args, piece);
+      return { kind: 'done', value, damage: [] };
+    }
     const onDamage = task.skipsDamage ? noteIn(damage, piece) : undefined;
     cursor = reader.cursor({ from: piece.from, to: piece.to, onDamage });
     const { value, transfer } = toSendable(await run(cursor, task.args, piece));
@@ -53,8 +63,18 @@ function readerUnder(guard: ThreadGuard, { log, generation }: PieceTask): Reader
   }
 }
 
+/** A module may load native code. */
+async function functionUnder<F>(guard: ThreadGuard, name: FunctionName): Promise<F> {
+  guard.enter();
+  try {
+    return await functionOf<F>(name);
+  } finally {
+    guard.leave();
+  }
+}
+
 /** Node keeps what has been imported. */
-async function functionOf({ module, name }: FunctionName): Promise<PieceFunction> {
+async function functionOf<F>({ module, name }: FunctionName): Promise<F> {
   let exported: Readonly<Record<string, unknown>>;
   try {
     exported = (await import(module)) as typeof exported;
@@ -62,7 +82,7 @@ async function functionOf({ module, name }: FunctionName): Promise<PieceFunction
     throw new TypeError(`Cannot load ${module}: ${describeError(error)}`, { cause: error });
   }
   const found = exported[name];
-  if (typeof found === 'function') return found as PieceFunction;
+  if (typeof found === 'function') return found as F;
   const names = Object.keys(exported).join(', ') || 'nothing';
   throw new TypeError(
     found === undefined

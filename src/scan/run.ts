@@ -96,20 +96,28 @@ async function runPiece(
   progress: Progress,
 ): Promise<PieceResult> {
   const { piece } = planned;
+  const reply = await runTask(job.taskFor(planned), pool);
+  progress.add(piece);
+  return { piece, value: reply.value, damage: reply.damage };
+}
+
+/** @throws {ScanError} what has failed in the thread, or with it */
+export async function runTask(
+  task: PlainTask,
+  pool: ScanPool,
+): Promise<Extract<PieceReply, { kind: 'done' }>> {
+  const { piece } = task;
   let reply: PieceReply;
   try {
-    reply = await pool.run(job.taskFor(planned));
+    reply = await pool.run(task);
   } catch (error) {
     if (error instanceof LogClosedError) throw error;
     const why = `its thread has ended: ${describeError(error)}`;
     throw new ScanError(why, piece, undefined, { cause: error });
   }
-  if (reply.kind === 'failed') {
-    const cause = unpackError(reply.error);
-    throw new ScanError(describeError(cause), piece, reply.offset, { cause });
-  }
-  progress.add(piece);
-  return { piece, value: reply.value, damage: reply.damage };
+  if (reply.kind === 'done') return reply;
+  const cause = unpackError(reply.error);
+  throw new ScanError(describeError(cause), piece, reply.offset, { cause });
 }
 
 class Progress {

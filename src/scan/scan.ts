@@ -118,7 +118,10 @@ export async function runScan<R, V>(
 }
 
 /** A reader of its own, whatever becomes of the one that is given. */
-function openFor(log: ScannedLog, { bound, verify }: ScanSettings): Reader {
+export function openFor(
+  log: ScannedLog,
+  { bound, verify }: Pick<ScanSettings, 'bound' | 'verify'>,
+): Reader {
   const described = log instanceof Reader ? log.describe() : log;
   return openReader(described, {
     ...(bound === undefined ? {} : { bound }),
