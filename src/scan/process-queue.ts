@@ -18,19 +18,21 @@ export interface PieceUnderWay {
   readonly skipped: number;
 }
 
-interface MutablePiece extends PieceUnderWay {
-  epoch: number | undefined;
-  skipped: number;
-  /** Shares that are not handled yet. */
-  left: number;
-}
-
 export interface QueueEvents {
   /** Has a thread handle a share; `partition` is `undefined` if there are none. */
   readonly run: (planned: PlannedPiece, partition: number | undefined) => Promise<HandledShare>;
   /** Called when all shares of a piece and of those before it are handled, in their order. */
   readonly onHandled: (piece: PieceUnderWay) => void;
+  /** Called once, when everything before a piece that has failed is handled. */
   readonly onError: (error: unknown, piece: PieceUnderWay) => void;
+}
+
+interface MutablePiece extends PieceUnderWay {
+  epoch: number | undefined;
+  skipped: number;
+  /** Shares that are not handled yet. */
+  left: number;
+  failure: { readonly error: unknown } | undefined;
 }
 
 export class ProcessQueue {
@@ -55,31 +57,30 @@ export class ProcessQueue {
 
   /**
    * Whether another piece may begin. One that would be larger if it came later waits until a thread has
-   * nothing to do; others are kept ready.
+   * nothing to do; others are kept ready. Behind a failure nothing begins.
    */
   hasRoom(isWhole: boolean): boolean {
     if (this.#pieces.length >= WINDOW_PER_THREAD * this.#threads) return false;
+    if (this.#firstFailed() !== undefined) return false;
     if (isWhole) return true;
     const { length } = this.#chains;
-    return (
-      this.#running < this.#threads &&
-      (length === 0 || this.#chains.some((chain) => chain.length === 0))
-    );
+    const isSomeIdle = length === 0 || this.#chains.some((chain) => chain.length === 0);
+    return isSomeIdle && this.#running < this.#threads;
   }
 
   add(planned: PlannedPiece, session: number): void {
     const partitions = this.#chains.length;
     const left = Math.max(1, partitions);
-    const underWay = { planned, session, epoch: undefined, skipped: 0, left };
-    this.#pieces.push(underWay);
-    if (partitions === 0) void this.#run(underWay);
+    const piece = { planned, session, epoch: undefined, skipped: 0, left, failure: undefined };
+    this.#pieces.push(piece);
+    if (partitions === 0) void this.#run(piece);
     for (const [partition, chain] of this.#chains.entries()) {
-      chain.push(underWay);
-      if (chain.length === 1) void this.#runChain(chain, partition);
+      chain.push(piece);
+      if (chain.length === 1) this.#runFirst(chain, partition);
     }
   }
 
-  /** Resolves when a share has been handled, or with the next `wake`. */
+  /** Resolves when a share has been handled, or with the next `wake`. For one who waits. */
   changed(): Promise<void> {
     return new Promise((resolve) => (this.#wake = resolve));
   }
@@ -95,41 +96,62 @@ export class ProcessQueue {
     this.wake();
   }
 
-  async #runChain(chain: MutablePiece[], partition: number): Promise<void> {
-    for (let next = chain[0]; next !== undefined && !this.#isStopped; next = chain[0]) {
-      await this.#run(next, partition, chain);
-    }
+  /** Has the first of a chain run, and then the next. */
+  #runFirst(chain: MutablePiece[], partition: number): void {
+    const [first] = chain;
+    if (first === undefined || this.#isStopped || this.#isBehindFailure(first)) return;
+    void this.#run(first, partition, () => {
+      chain.shift();
+      this.#runFirst(chain, partition);
+    });
   }
 
-  async #run(underWay: MutablePiece, partition?: number, chain?: MutablePiece[]): Promise<void> {
+  async #run(piece: MutablePiece, partition?: number, onDone?: () => void): Promise<void> {
     this.#running++;
     try {
-      const share = await this.#events.run(underWay.planned, partition);
-      if (!this.#isStopped) this.#note(underWay, share);
+      note(piece, await this.#events.run(piece.planned, partition));
     } catch (error) {
-      if (!this.#isStopped) this.#events.onError(error, underWay);
-    } finally {
-      this.#running--;
-      chain?.shift();
-      this.wake();
+      piece.failure ??= { error };
+    }
+    this.#running--;
+    // In one go: between the two, the partition would look idle.
+    onDone?.();
+    this.#settle();
+    this.wake();
+  }
+
+  /** Tells of the pieces whose turn it is. */
+  #settle(): void {
+    for (let first = this.#pieces[0]; first !== undefined; first = this.#pieces[0]) {
+      if (this.#isStopped || (first.left > 0 && first.failure === undefined)) return;
+      try {
+        if (first.failure !== undefined) throw first.failure.error;
+        this.#events.onHandled(first);
+      } catch (error) {
+        this.stop();
+        return this.#events.onError(error, first);
+      }
+      this.#pieces.shift();
     }
   }
 
-  #note(underWay: MutablePiece, { epoch, skipped }: HandledShare): void {
-    checkSame(underWay, epoch);
-    underWay.epoch ??= epoch;
-    underWay.skipped = Math.max(underWay.skipped, skipped);
-    underWay.left--;
-    for (let first = this.#pieces[0]; first?.left === 0; first = this.#pieces[0]) {
-      this.#pieces.shift();
-      this.#events.onHandled(first);
-    }
+  #firstFailed(): MutablePiece | undefined {
+    return this.#pieces.find(({ failure }) => failure !== undefined);
+  }
+
+  #isBehindFailure({ planned }: MutablePiece): boolean {
+    const failed = this.#firstFailed();
+    return failed !== undefined && failed.planned.piece.index <= planned.piece.index;
   }
 }
 
-/** Between two partitions of a piece, another appender may have replaced its records. */
-function checkSame({ epoch: before, planned }: PieceUnderWay, epoch: number | undefined): void {
-  if (before === undefined || epoch === undefined || before === epoch) return;
-  const { to } = planned.piece;
-  throw new PositionLostError(to, to, before, epoch);
+function note(piece: MutablePiece, { epoch, skipped }: HandledShare): void {
+  const { to } = piece.planned.piece;
+  // Between two partitions of a piece, another appender may have replaced its records.
+  if (piece.epoch !== undefined && epoch !== undefined && piece.epoch !== epoch) {
+    throw new PositionLostError(to, to, piece.epoch, epoch);
+  }
+  piece.epoch ??= epoch;
+  piece.skipped = Math.max(piece.skipped, skipped);
+  piece.left--;
 }

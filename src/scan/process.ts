@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { ControlFile } from '../control/control-file.js';
 import { LogError, PositionLostError, ScanError } from '../errors.js';
 import type { Position, ReaderDescription, TailerDescription } from '../read/description.js';
-import { Reader } from '../read/reader.js';
+import type { Reader } from '../read/reader.js';
 import type { Tailer } from '../read/tailer.js';
 import { describeError } from './packed-error.js';
 import { Plan, type PlannedPiece, type PlannedLog } from './plan.js';
@@ -67,7 +67,7 @@ export class Processor {
    * `endAtClose`. Everything that it has started has ended by then, also when it rejects:
    * - `ScanError`: the function has thrown, or cannot be loaded; a key is none; a thread has died;
    *   records have been dropped; the log is damaged. `cause` is the error itself, `piece` and `offset`
-   *   say where. What lies before damage is handled first
+   *   say where. The pieces before that are handled first, so that whoever resumes gets on
    * - `PositionLostError`: an unclean end has taken records that had been seen
    * - the signal's reason; what `onHandled` has thrown
    */
