@@ -135,7 +135,7 @@ export class Processor {
     return this.#handled;
   }
 
-  /** Offsets before `handled` that had been dropped from the log, with `onDropped: 'skip'`. */
+  /** Offsets that were dropped from the log before they were handled, with `onDropped: 'skip'`. */
   get skipped(): number {
     return this.#skipped;
   }

@@ -18,7 +18,7 @@ export const SMALL: AppenderOptions = { segmentSizeBytes: 65_536, maintenance: f
 const started = new Set<Processor>();
 /** Ends those that a failed test has left. */
 let atEnd = new AbortController();
-/** What one of them has failed with. */
+/** What the one that was started last has failed with. */
 let failure: { readonly error: unknown } | undefined;
 /** Closed after the test, but for those that it takes out. */
 const openAppenders = new Set<Appender>();
@@ -44,6 +44,7 @@ export function start(log: ProcessedLog, options: Partial<ProcessOptions<object>
     ...options,
   });
   started.add(processor);
+  failure = undefined;
   processor.done.catch((error: unknown) => (failure = { error }));
   return processor;
 }
