@@ -24,7 +24,8 @@ the results together instead: (value, result) => value, beginning with the first
   }
 
 What is scanned is the log as it is when the scan begins, also while somebody appends. Damage is an
-error, unless --skip-damage is given: then it is told, the rest is scanned, and the exit code is 2.
+error, unless --skip-damage is given: then it is told, the rest is scanned, and the exit code is 2. What
+lies behind damage that ends a log cannot be read before a repair; that remains an error without --to.
 
 Examples:
   $ stratalog scan journal --module ./sum.js

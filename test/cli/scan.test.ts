@@ -179,7 +179,7 @@ describe('scan of a damaged log', () => {
     [[], 2, ''],
     [['--from', '2', '--to', 'end'], 2, ''],
     [['--until', '2999-01-01'], 2, ''],
-    [['--skip-damage'], 2, '7'],
+    [['--skip-damage'], 2, ''],
     [['--to', '7'], 0, '7'],
     [['--to', '-1'], 0, '6'],
   ])('takes damage at its end for no end: %j', async (options, expected, value) => {
