@@ -31,23 +31,25 @@ export interface Job {
 export class Stop {
   #reason: { readonly error: unknown } | undefined;
   #pool: ScanPool | undefined;
-  #reject: (error: unknown) => void = () => {};
-  /** Rejects with the reason. */
-  readonly #stopped = new Promise<never>((_, reject) => (this.#reject = reject));
-
-  constructor() {
-    this.#stopped.catch(() => {});
-  }
+  /** Ends the wait that is under way. */
+  #stopWaiting: (error: unknown) => void = () => {};
 
   readonly because = (error: unknown): void => {
     this.#reason ??= { error };
-    this.#reject(error);
+    this.#stopWaiting(error);
     this.#pool?.stop();
   };
 
-  /** Waits for a promise, but no longer than until the scan is stopped. */
-  orUntil<T>(promise: Promise<T> | undefined): Promise<T | undefined> {
-    return Promise.race([this.#stopped, promise]);
+  /**
+   * Waits for a promise, but no longer than until the scan is stopped. For one who waits. A race against
+   * a promise that lasts as long as the scan would keep all results as long.
+   */
+  orUntil<T>(promise: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.check();
+      this.#stopWaiting = reject;
+      promise.then(resolve, reject);
+    });
   }
 
   /** What is to be stopped, from when on it is there. */
@@ -77,9 +79,9 @@ export async function runPieces(job: Job, pool: ScanPool, stop: Stop): Promise<v
         result.catch(stop.because);
         waiting.push(result);
       }
-      const result = await stop.orUntil(waiting.shift());
-      if (result === undefined) return;
-      if (!job.take(result)) break;
+      const first = waiting.shift();
+      if (first === undefined) return;
+      if (!job.take(await stop.orUntil(first))) break;
     }
     // Enough. What runs still may go on to its end.
     await stop.orUntil(Promise.all(waiting));

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ScanError, openAppender, scan, type ScanOptions } from '../../src/index.js';
+import { collectGarbage } from '../support/garbage.js';
 import { contentOf, rejectionOf } from '../support/logs.js';
 import { functions, numberedLog } from '../support/scans.js';
 import { temporaryLogPath } from '../support/temporary-log.js';
@@ -62,6 +63,27 @@ describe('a result', () => {
     expect(String(error)).toMatch(
       /Cannot send the result to another thread: .*could not be cloned/,
     );
+  });
+
+  it('that has been reduced is not kept until the end of the scan', async () => {
+    const log = await numberedLog(1000, 200);
+    const results: WeakRef<object>[] = [];
+    let kept: number | undefined;
+    await scan<number, object>(log, {
+      ...options,
+      pieceBytes: 5000,
+      args: { kind: 'map' },
+      initial: 0,
+      reduce: (count, part) => {
+        results.push(new WeakRef(part));
+        if (count === 30) {
+          collectGarbage();
+          kept = results.slice(0, 10).filter((result) => result.deref() !== undefined).length;
+        }
+        return count + 1;
+      },
+    });
+    expect(kept).toBe(0);
   });
 
   it('keeps what the function has kept of the log, until its thread ends', async () => {
