@@ -33,9 +33,9 @@ export interface PlannedPiece {
   readonly extents: readonly Extent[];
 }
 
-/** Pieces in order, each cut when it is asked for: cutting looks into the log, here and there. */
+/** Pieces in order, each cut when it is asked for: cutting looks into the log, here and there. To be closed. */
 export class Plan {
-  readonly #cuts: Iterator<PlannedPiece, void>;
+  readonly #cuts: Generator<PlannedPiece, void>;
   readonly #ahead: PlannedPiece[] = [];
   #pieces = 0;
   #bytes = 0;
@@ -63,6 +63,11 @@ export class Plan {
   totals(): { pieces: number; bytes: number } {
     this.prepare(Infinity);
     return { pieces: this.#pieces, bytes: this.#bytes };
+  }
+
+  /** No more pieces: a file that was being cut is let go. */
+  close(): void {
+    this.#cuts.return();
   }
 
   #cut(): PlannedPiece | undefined {

@@ -189,19 +189,23 @@ export class Processor {
   async #addPieces(to: number): Promise<void> {
     const { pieceBytes = PIECE_BYTES } = this.#options;
     const plan = new Plan(this.#logFrom(this.#planned), { from: this.#planned, to }, pieceBytes);
-    for (let next = plan.next(); next !== undefined; next = plan.next()) {
-      const isLast = next.piece.to === to;
-      let hasWaited = false;
-      while (!this.#isEnding && !this.#queue.hasRoom(!isLast)) {
-        await this.#queue.changed();
-        hasWaited = true;
+    try {
+      for (let next = plan.next(); next !== undefined; next = plan.next()) {
+        const isLast = next.piece.to === to;
+        let hasWaited = false;
+        while (!this.#isEnding && !this.#queue.hasRoom(!isLast)) {
+          await this.#queue.changed();
+          hasWaited = true;
+        }
+        if (this.#isEnding) return;
+        // By now it can be larger.
+        if (isLast && hasWaited && this.#reader.boundOffset > to) return;
+        this.#planned = next.piece.to;
+        const piece = { ...next.piece, index: this.#pieces++ };
+        this.#queue.add({ ...next, piece }, this.#control.sessionEpoch());
       }
-      if (this.#isEnding) return;
-      // By now it can be larger.
-      if (isLast && hasWaited && this.#reader.boundOffset > to) return;
-      this.#planned = next.piece.to;
-      const piece = { ...next.piece, index: this.#pieces++ };
-      this.#queue.add({ ...next, piece }, this.#control.sessionEpoch());
+    } finally {
+      plan.close();
     }
   }
 

@@ -16,7 +16,7 @@ import {
 import { Plan, estimateBytes, type PlannedPiece } from './plan.js';
 import { startPool, usePool, type ScanPool } from './pool.js';
 import { resolveRange } from './range.js';
-import { Stop, runPieces, type PieceResult } from './run.js';
+import { Stop, runPieces, type Job, type PieceResult } from './run.js';
 import { generationOf } from './thread-readers.js';
 
 const PIECES_PER_THREAD = 32;
@@ -51,8 +51,9 @@ export type ScannedLog = string | Reader | ReaderDescription | CursorDescription
  * appended meanwhile. Rolling, flushing and closing the log change nothing. What `dropBefore` takes away
  * before a piece begins is an error.
  *
- * Everything that the scan has started has ended when it settles; threads of a pool of yours that were
- * stopped within a piece are ended, and replaced by the pool.
+ * Everything that the scan has started has ended when it settles; after an abort by the signal, soon
+ * afterwards. Threads of a pool of yours that were stopped within a piece are ended, and replaced by the
+ * pool.
  *
  * @throws {ScanError} the function has thrown, or cannot be loaded; its result cannot be sent; a thread
  *   has died; the log is damaged. `cause` is the error itself, `piece` and `offset` say where
@@ -151,16 +152,42 @@ async function runOver(
   work: Work,
   take: (result: PieceResult) => boolean,
 ): Promise<void> {
-  const { signal, onProgress, workers = availableParallelism(), onDamage } = settings;
+  const { signal, workers = availableParallelism() } = settings;
   const stop = new Stop();
-  const users = settings.pool === undefined ? undefined : usePool(settings.pool, stop.because);
+  const abort = (): void => stop.because(signal?.reason);
+  signal?.addEventListener('abort', abort, { once: true });
+  let pool: ScanPool | undefined;
+  let job: Job | undefined;
+  try {
+    pool = settings.pool && usePool(settings.pool, stop.because);
+    const threads = pool?.threads ?? workers;
+    job = jobOver(reader, range, settings, work, take, threads);
+    const prepared = job.plan.prepare(threads);
+    if (prepared === 0) return;
+    pool ??= await startPool(Math.min(threads, prepared), stop.because);
+    stop.pool = pool;
+    await runPieces(job, pool, stop);
+  } finally {
+    signal?.removeEventListener('abort', abort);
+    job?.plan.close();
+    const released = pool?.release();
+    // After an abort at once, even if a thread is stuck.
+    if (signal?.aborted !== true) await released;
+  }
+}
+
+function jobOver(
+  reader: Reader,
+  range: OffsetRange,
+  { pieceBytes, onDamage, onProgress }: ScanSettings,
+  work: Work,
+  take: (result: PieceResult) => boolean,
+  threads: number,
+): Job {
   const { path: directory, logId } = reader;
   const planned = { directory, logId, bases: [...reader.segmentSet.bases] };
   const bytes = estimateBytes(planned, range);
-  const threads = users?.threads ?? workers;
-  const plan = new Plan(planned, range, settings.pieceBytes ?? pieceBytesFor(bytes, threads));
-  const prepared = plan.prepare(threads);
-  if (prepared === 0) return;
+  const plan = new Plan(planned, range, pieceBytes ?? pieceBytesFor(bytes, threads));
   const common = {
     ...work,
     log: { ...reader.describe(), access: 'sequential' as const },
@@ -169,20 +196,7 @@ async function runOver(
     leavesCold: bytes > LARGE_SHARE_OF_MEMORY * memoryBytes(),
   };
   const taskFor = (next: PlannedPiece): PlainTask => ({ ...common, ...next });
-  const job = { plan, totalRecords: range.to - range.from, taskFor, take, onProgress };
-  const abort = (): void => stop.because(signal?.reason);
-  signal?.addEventListener('abort', abort, { once: true });
-  let pool: ScanPool | undefined;
-  try {
-    pool = users ?? (await startPool(Math.min(workers, prepared), stop.because));
-    stop.pool = pool;
-    await runPieces(job, pool, stop);
-  } finally {
-    signal?.removeEventListener('abort', abort);
-    const released = pool?.release();
-    // After an abort at once, even if a thread is stuck.
-    if (signal?.aborted !== true) await released;
-  }
+  return { plan, totalRecords: range.to - range.from, taskFor, take, onProgress };
 }
 
 function pieceBytesFor(bytes: number, threads: number): number {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ScanError, scan, type ScanOptions } from '../../src/index.js';
 import { runFixture } from '../support/fixtures.js';
 import { rejectionOf } from '../support/logs.js';
-import { functions, mappingsOf, numberedLog, unmapped } from '../support/scans.js';
+import { functions, mappingsOf, numberedLog, openFilesOf, unmapped } from '../support/scans.js';
 
 const options: ScanOptions = { module: functions, workers: 2, pieceBytes: 10_000 };
 const throwing = (kind: string, at = 500): ScanOptions => ({
@@ -129,6 +129,15 @@ describe('reduce and onProgress', () => {
     expect(await rejectionOf(scan(log, { ...options, reduce: fail, initial: 0 }))).toBe(had);
     expect(await rejectionOf(scan(log, { ...options, onProgress: fail }))).toBe(had);
     expect(mappingsOf(log)).toBe(0);
+  });
+
+  it('leave no file open when they end a scan that is still being cut', async () => {
+    const log = await numberedLog(1000, 200);
+    const fail = (): never => {
+      throw new Error('enough');
+    };
+    await rejectionOf(scan(log, { ...options, workers: 1, reduce: fail, initial: 0 }));
+    expect(openFilesOf(log)).toEqual([]);
   });
 });
 

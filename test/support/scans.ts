@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { openAppender, type AppenderOptions } from '../../src/index.js';
 import { fixture } from './dying.js';
 import { appendNumbered } from './logs.js';
@@ -28,6 +28,18 @@ export async function numberedLog(
 export function mappingsOf(log: string): number {
   const lines = readFileSync('/proc/self/maps', 'utf8').split('\n');
   return lines.filter((line) => line.includes(log)).length;
+}
+
+/** Files of the log that this process has open, in all its threads. */
+export function openFilesOf(log: string): string[] {
+  const links = readdirSync('/proc/self/fd').map((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`);
+    } catch {
+      return '';
+    }
+  });
+  return links.filter((path) => path.startsWith(log));
 }
 
 /** Resolves when no thread has any of a log's files mapped: those that were stopped need a moment. */
