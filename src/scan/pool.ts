@@ -32,7 +32,10 @@ export interface ScanPool<T = PlainTask, R = PieceReply> {
   release(): Promise<void>;
 }
 
-/** A pool of `threads` threads. `onError` hears of threads that fail outside of any task. */
+/**
+ * A pool of `threads` threads. `onError` hears of threads that fail outside of any task, and when the last
+ * one has died: piscina does not replace those that end before they have begun.
+ */
 export async function startPool<T = PlainTask, R = PieceReply>(
   threads: number,
   onError: (error: unknown) => void,
@@ -41,7 +44,7 @@ export async function startPool<T = PlainTask, R = PieceReply>(
   const { Piscina } = await import('piscina');
   const pool = new Piscina({ ...worker, minThreads: threads, maxThreads: threads });
   pool.on('error', onError);
-  return new OwnPool(pool, threads);
+  return new OwnPool(pool, threads, onError);
 }
 
 /**
@@ -68,10 +71,16 @@ class OwnPool<T, R> implements ScanPool<T, R> {
   readonly #guard = new ThreadGuard();
   #end: Promise<void> | undefined;
 
-  constructor(pool: Piscina, threads: number) {
+  constructor(pool: Piscina, threads: number, onError: (error: unknown) => void) {
     this.threads = threads;
     this.#pool = pool;
     this.#mappings = ThreadMappings.of(pool);
+    this.#mappings.onExit(() => {
+      if (this.#end !== undefined || pool.threads.length > 0) return;
+      onError(lastThreadEnded());
+      // Rejects what is queued.
+      this.stop();
+    });
   }
 
   run(task: T): Promise<R> {
@@ -124,7 +133,7 @@ class UsersPool<T, R> implements ScanPool<T, R> {
     this.#ignoreExits = mappings.onExit(() => {
       // Piscina would leave what is queued waiting for a thread that never comes.
       if (this.#running === 0 || pool.threads.length > 0) return;
-      onError(new ScanError('the last thread of the pool has ended'));
+      onError(lastThreadEnded());
     });
   }
 
@@ -164,8 +173,12 @@ class UsersPool<T, R> implements ScanPool<T, R> {
   async #abortTasks(): Promise<void> {
     if (this.#isRefusing || this.#running === 0) return;
     await untilTerminable(this.#pool, this.#guard);
+    const before = this.#pool.threads;
     this.#abort.abort();
     this.#mappings.watch();
+    const { threads } = this.#pool;
+    const ending = before.filter((thread) => !threads.includes(thread));
+    await Promise.all(ending.map((thread) => new Promise((ended) => thread.once('exit', ended))));
   }
 }
 
@@ -176,6 +189,10 @@ async function untilTerminable(pool: Piscina, guard: ThreadGuard): Promise<void>
   const isBusy = (): boolean =>
     pool.threads.some(({ threadId }) => threadId > 0 && guard.isBusy(threadId));
   while (isBusy() && performance.now() < deadline) await sleep(1);
+}
+
+function lastThreadEnded(): ScanError {
+  return new ScanError('the last thread of the pool has ended');
 }
 
 function closedError(): LogClosedError {

@@ -68,6 +68,8 @@ export class ThreadMappings {
     const { threadId } = thread;
     await new Promise((resolve) => thread.once('exit', resolve));
     await new Promise(setImmediate);
+    // The one that replaces it, which the pool tells of only when it is ready, may end before that.
+    this.watch();
     for (const listener of this.#exitListeners) listener();
     let turnEnds = performance.now() + TURN_MS;
     for (const _ of this.#ledger.unmapThread(threadId)) {

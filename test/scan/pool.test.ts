@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { Piscina } from 'piscina';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openAppender, openReader, repairLog, scan, type ScanOptions } from '../../src/index.js';
+import { ThreadMappings } from '../../src/scan/thread-mappings.js';
 import { runFixture } from '../support/fixtures.js';
 import { allFrames, flipBit, segmentFile, type FrameOnDisk } from '../support/log-damage.js';
 import { appendNumbered, contentOf, rejectionOf } from '../support/logs.js';
@@ -61,6 +62,44 @@ describe("a pool of the user's", () => {
     flipBit(segmentFile(log, frame.segment), frame.position + 100);
     repairLog(log);
     expect(await count()).toBe(600 - startOffset - frame.count);
+  });
+
+  it('is left alone by scans that are over, also by one that found nothing to do', async () => {
+    const log = await numberedLog(100, 200);
+    const pool = somePool(1);
+    const mappings = ThreadMappings.of(pool);
+    let listeners = 0;
+    const onExit = mappings.onExit.bind(mappings);
+    mappings.onExit = (listener) => {
+      listeners++;
+      const ignore = onExit(listener);
+      return () => {
+        listeners--;
+        ignore();
+      };
+    };
+    await scan(log, { ...options, pool });
+    expect((await scan(log, { ...options, pool, from: 50, to: 50 })).pieces).toBe(0);
+    await rejectionOf(scan(log, { ...options, pool, name: 'none' }));
+    expect(listeners).toBe(0);
+  });
+
+  it('has ended the threads that were stopped within a piece when the scan rejects', async () => {
+    const log = await numberedLog(1000, 200);
+    const pool = somePool(2);
+    const { threads } = pool;
+    const ended = new Set<unknown>();
+    for (const thread of threads) thread.once('exit', () => ended.add(thread));
+    const started = new Int32Array(new SharedArrayBuffer(4));
+    const onProgress = (): void => {
+      while (Atomics.load(started, 0) === 0) Atomics.wait(started, 0, 0);
+      throw new Error('enough');
+    };
+    const args = { index: 1, started };
+    await rejectionOf(scan(log, { ...options, pool, name: 'spinOn', args, onProgress }));
+    const stopped = threads.filter((thread) => !pool.threads.includes(thread));
+    expect(stopped.length).toBeGreaterThan(0);
+    expect(stopped.filter((thread) => !ended.has(thread))).toEqual([]);
   });
 
   it('keeps its threads when a function throws in its only piece', async () => {

@@ -5,7 +5,8 @@
 import { Piscina } from 'piscina';
 import { describe, expect, it } from 'vitest';
 import { LogError, openAppender, scan, verifyLog, verifyLogInParallel } from '../../src/index.js';
-import { dieWith } from '../support/dying.js';
+import { dieWith, fixture } from '../support/dying.js';
+import { runFixture } from '../support/fixtures.js';
 import { flipBit, segmentFile, segmentsOf, allFrames } from '../support/log-damage.js';
 import { appendNumbered } from '../support/logs.js';
 import { functions, mappingsOf, numberedLog } from '../support/scans.js';
@@ -200,6 +201,21 @@ describe('a pool that cannot be used', () => {
       message: `Cannot read ${segmentFile(log, 0)}: its thread has ended: worker exited`,
     });
     await pool.destroy();
+  });
+
+  it('because every thread ends before it has begun is an error, and none is waited for', async () => {
+    const log = await roomyLog();
+    const preload = ['--import', fixture('end-threads.mjs')];
+    expect(await runFixture('verify-in-threads', [log], preload)).toEqual({
+      code: 0,
+      signal: null,
+      result: {
+        failure: {
+          code: 'SCAN_FAILED',
+          message: `Cannot read ${segmentFile(log, 0)}: its thread has ended: worker exited with code: 3`,
+        },
+      },
+    });
   });
 
   it.each<[string, object]>([
