@@ -16,9 +16,13 @@ import {
   writeSlot,
   type TailerInfo,
 } from '../format/readers-page.js';
+import { closeQuietly } from '../mapping/files.js';
 import { Mapping } from '../mapping/mapping.js';
 import { isByteLocked, lockByte, unlockByte } from '../mapping/native.js';
 import { createWhole } from './whole-file.js';
+
+/** Descriptors of those that go without having been closed, and with them the locks on their slots. */
+const abandoned = new FinalizationRegistry<number>(closeQuietly);
 
 export class ReadersFile {
   /** The mapped page, for the flags. */
@@ -41,6 +45,7 @@ export class ReadersFile {
     this.words = new Int32Array(this.#mapping.buffer);
     this.#page = new Uint8Array(this.#mapping.buffer);
     this.#offsets = new Float64Array(this.#mapping.buffer);
+    abandoned.register(this, fd, this);
   }
 
   /**
@@ -89,6 +94,7 @@ export class ReadersFile {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    abandoned.unregister(this);
     closeSync(this.#fd);
     this.#mapping.release();
   }

@@ -54,9 +54,13 @@ const NO_WORDS = new Int32Array(0);
 const NO_OFFSETS = new Float64Array(0);
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
+/** Watches of tailers that go without having been closed. */
+const abandoned = new FinalizationRegistry<Watch>((watch) => watch.close());
+
 /**
  * A cursor that waits. It shows one record at a time, first the log's history, then what comes, each
- * exactly once and in order. To be used by the thread that made it.
+ * exactly once and in order. Close it, or leave it to the garbage collector. To be used by the thread that
+ * made it.
  *
  * In a worker or a script, `next({ timeoutMs })` blocks; on an event loop use `for await`, or
  * `nextAsync`. Neither costs the appender anything while nobody waits, nor this thread while nothing
@@ -78,10 +82,12 @@ export class Tailer {
   #endEpoch: number | undefined;
   #hasRead = false;
   /** Why it cannot go on. */
-  #lost: unknown;
+  #lost: PositionLostError | undefined;
   #watch: Watch | undefined;
   /** Ends the wait that is under way. */
   #stopWaiting: (() => void) | undefined;
+  /** A `nextAsync` has not settled. */
+  #isWaiting = false;
   #sessionEpoch: number;
   #writer: WriterState;
   #writerAskedAt: number;
@@ -186,20 +192,14 @@ export class Tailer {
   async nextAsync(options?: WaitOptions): Promise<boolean> {
     const timeoutMs = checkTimeout(options?.timeoutMs ?? Infinity);
     this.#checkOpen('wait for the next record');
-    if (this.#stopWaiting !== undefined) {
+    if (this.#isWaiting) {
       throw new LogError('WAITING', 'Cannot wait for the next record: the tailer waits already');
     }
-    const deadline = performance.now() + timeoutMs;
-    for (;;) {
-      this.#options.signal?.throwIfAborted();
-      const seen = this.#bell.count();
-      if (this.#moveOrEnd()) return true;
-      const left = deadline - performance.now();
-      if (this.isEnded || left <= 0) return false;
-      await this.#waitForNews(seen, left);
-      if (this.#isClosed) return false;
-      // No bell: then it may be the writer.
-      if (this.#bell.count() === seen) this.#writerAskedAt = -Infinity;
+    this.#isWaiting = true;
+    try {
+      return await this.#nextUntil(performance.now() + timeoutMs);
+    } finally {
+      this.#isWaiting = false;
     }
   }
 
@@ -247,6 +247,7 @@ export class Tailer {
     this.#isClosed = true;
     this.#stopWaiting?.();
     this.#watch?.close();
+    abandoned.unregister(this);
     this.#cursor.close();
     this.#bell.close();
     this.#words = NO_WORDS;
@@ -271,7 +272,8 @@ export class Tailer {
     if (this.#lost !== undefined) throw this.#lost;
     const hasMoved = this.#advance();
     // Loaded after the record was seen: whoever committed it has published its epoch before.
-    if (this.#words[SESSION_EPOCH] !== this.#sessionEpoch) this.#checkPlace();
+    if (this.#words[SESSION_EPOCH] !== this.#sessionEpoch) this.#checkMove(hasMoved);
+    if (this.#isClosed) return false;
     if (!hasMoved) {
       this.#remember();
       return false;
@@ -279,6 +281,16 @@ export class Tailer {
     this.#shown[this.#shownAt] = this.#cursor.nextOffset;
     this.#hasRead = true;
     return true;
+  }
+
+  /** A record that nobody has been shown, because of an error, comes again. */
+  #checkMove(hasMoved: boolean): void {
+    try {
+      this.#checkPlace();
+    } catch (error) {
+      if (hasMoved && !this.#isClosed) this.#cursor.seek(this.#cursor.offset);
+      throw error;
+    }
   }
 
   #advance(): boolean {
@@ -292,7 +304,7 @@ export class Tailer {
 
   /** Goes on behind records that have been dropped, if it may. Everything else is thrown again. */
   #skipDropped(error: unknown): void {
-    if (this.isEnded) throw error;
+    this.#checkOpen('move');
     // Where other frames lie now, what looked like damage was none.
     if (this.#words[SESSION_EPOCH] !== this.#sessionEpoch) this.#checkPlace();
     const from = this.#cursor.nextOffset;
@@ -311,7 +323,7 @@ export class Tailer {
 
   #block(timeoutMs: number): boolean {
     const deadline = performance.now() + timeoutMs;
-    for (;;) {
+    while (!this.#isClosed) {
       // Taken before looking, so that what comes after the look is not slept through.
       const seen = this.#bell.count();
       if (this.#moveOrEnd()) return true;
@@ -319,13 +331,31 @@ export class Tailer {
       if (this.isEnded || left <= 0) return false;
       this.#bell.sleep(seen, left);
     }
+    return false;
+  }
+
+  async #nextUntil(deadline: number): Promise<boolean> {
+    for (;;) {
+      this.#options.signal?.throwIfAborted();
+      const seen = this.#bell.count();
+      if (this.#moveOrEnd()) return true;
+      const left = deadline - performance.now();
+      if (this.isEnded || left <= 0) return false;
+      await this.#waitForNews(seen, left);
+      if (this.#isClosed) return false;
+      // No bell: then it may be the writer.
+      if (this.#bell.count() === seen) this.#writerAskedAt = -Infinity;
+    }
   }
 
   #moveOrEnd(): boolean {
     const { control } = this.#source;
     const wasClosed = this.#options.endAtClose === true && isCleanlyClosed(control);
     if (control.sessionEpoch() !== this.#sessionEpoch) this.#checkPlace();
+    // Whoever was told of the writer may have closed this tailer.
+    if (this.#isClosed) return false;
     if (this.#move()) return true;
+    if (this.#isClosed) return false;
     // What was committed before the close was visible to that look.
     this.#lookForWriter();
     this.#isEnded = wasClosed;
@@ -351,14 +381,16 @@ export class Tailer {
 
   /** Another appender has recovered the log: is what this tailer has read still part of it? */
   #checkPlace(): void {
-    this.#sessionEpoch = this.#source.control.sessionEpoch();
+    const epoch = this.#source.control.sessionEpoch();
     try {
       checkPosition(this.#source, { offset: this.#endOffset, epoch: this.#endEpoch });
       checkPosition(this.#source, { offset: this.nextOffset, epoch: undefined });
     } catch (error) {
-      this.#lost = error;
+      // What could not be looked at will be looked at again.
+      if (error instanceof PositionLostError) this.#lost = error;
       throw error;
     }
+    this.#sessionEpoch = epoch;
     const before = this.#writer;
     this.#writer = 'appending';
     this.#options.onWriterChange?.('appending', before);
@@ -367,7 +399,10 @@ export class Tailer {
   /** Resolves with news, after `timeoutMs`, when the signal fires, or when the tailer is closed. */
   #waitForNews(seen: number, timeoutMs: number): Promise<void> {
     const { directory, cursors } = this.#source;
-    this.#watch ??= Watch.open(directory, cursors.followsFlushed ? 'flush' : 'commit');
+    if (this.#watch === undefined) {
+      this.#watch = Watch.open(directory, cursors.followsFlushed ? 'flush' : 'commit');
+      abandoned.register(this, this.#watch, this);
+    }
     const watch = this.#watch;
     const { signal } = this.#options;
     return new Promise((resolve) => {

@@ -27,11 +27,11 @@ export class Watch {
 
   /** Each user calls `close` once. */
   static open(directory: string, bell: BellKind): Watch {
+    thread ??= new WatchClient();
     let watch = watches.get(keyOf(directory, bell));
     if (watch === undefined) {
       watch = new Watch(directory, bell);
       watches.set(keyOf(directory, bell), watch);
-      thread ??= new WatchClient();
       watch.introduceTo(thread);
     }
     watch.#users++;

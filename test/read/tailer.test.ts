@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { readFileSync, readdirSync, rmSync } from 'node:fs';
+import { readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -17,6 +17,7 @@ import {
 } from '../../src/index.js';
 import { dieWith } from '../support/dying.js';
 import { finished, printed, startFixture } from '../support/fixtures.js';
+import { collectGarbage } from '../support/garbage.js';
 import { framesIn, segmentFile, zero } from '../support/log-damage.js';
 import { filesOf, range, rejectionOf, thrownBy } from '../support/logs.js';
 import { temporaryLogPath } from '../support/temporary-log.js';
@@ -306,6 +307,18 @@ describe('a tailer on an event loop', () => {
     await appender.close();
   });
 
+  it('refuses to wait twice also when the first wait is just looking again', async () => {
+    const { appender, reader } = openBoth();
+    const tailer = reader.tailer();
+    const waiting = tailer.nextAsync();
+    tailer.seek(0);
+    expect(await rejectionOf(tailer.nextAsync())).toMatchObject({ code: 'WAITING' });
+    tailer.close();
+    expect(await waiting).toBe(false);
+    reader.close();
+    await appender.close();
+  });
+
   it('shares one thread with a thousand others, and leaves the pool of the process alone', async () => {
     const { log, appender, reader } = openBoth();
     const descriptors = (): number => readdirSync('/proc/self/fd').length;
@@ -404,6 +417,67 @@ describe('a tailer and its writer', () => {
     expect(changes.at(-1)).toBe('appending -> closed');
     expect(changes.filter((change) => change.endsWith('-> appending')).length).toBe(2);
     reader.close();
+  });
+
+  it('may be closed by whoever is told of it', async () => {
+    const { log, appender, reader } = openBoth();
+    append(appender, 3);
+    const told: string[] = [];
+    const tailers = range(0, 2).map((i) => {
+      const onWriterChange = (now: string): void => {
+        told.push(now);
+        tailers[i]?.close();
+      };
+      return reader.tailer({ from: 'end', onWriterChange });
+    });
+    const [first, second] = tailers as [Tailer, Tailer];
+    const waiting = first.nextAsync();
+    await appender.close();
+    expect(await waiting).toBe(false);
+    const another = openAppender(log, SMALL);
+    append(another, 1);
+    expect(second.next({ timeoutMs: Infinity })).toBe(false);
+    expect(told).toEqual(['closed', 'appending']);
+    expect(thrownBy(() => second.next())).toMatchObject({
+      code: 'CLOSED',
+      message: 'Cannot move: the tailer is closed',
+    });
+    reader.close();
+    await another.close();
+  });
+
+  it('looks again, and misses nothing, when it could not see what another has left', async () => {
+    const { log, appender, reader } = openBoth();
+    append(appender, 3);
+    await appender.close();
+    const tailer = reader.tailer();
+    expect(drain(tailer)).toEqual([0, 1, 2]);
+    renameSync(log, `${log}-aside`);
+    const another = openAppender(`${log}-aside`, SMALL);
+    append(another, 2);
+    expect(thrownBy(() => tailer.next())).toMatchObject({ code: 'STORAGE' });
+    await another.close();
+    renameSync(`${log}-aside`, log);
+    expect(drain(tailer)).toEqual([3, 4]);
+    reader.close();
+  });
+
+  it('misses nothing when whoever is told of another throws', async () => {
+    const { log, appender, reader } = openBoth();
+    append(appender, 3);
+    await appender.close();
+    const tailer = reader.tailer({
+      onWriterChange: (now) => {
+        throw new Error(`It is ${now}`);
+      },
+    });
+    expect(drain(tailer)).toEqual([0, 1, 2]);
+    const another = openAppender(log, SMALL);
+    append(another, 2);
+    expect(thrownBy(() => tailer.next())).toMatchObject({ message: 'It is appending' });
+    expect(drain(tailer)).toEqual([3, 4]);
+    reader.close();
+    await another.close();
   });
 
   it('is told of a death while it sleeps', async () => {
@@ -615,6 +689,28 @@ describe('the slots of tailers', () => {
     first.close();
     expect(listTailers(log, reader.logId).map(({ name }) => name)).toEqual(['second']);
     second.close();
+    reader.close();
+    await appender.close();
+  });
+
+  it('are given back, and the thread ended, when nobody holds tailer and reader any more', async () => {
+    const { log, appender, reader } = openBoth();
+    const threads: Worker[] = [];
+    const note = (worker: Worker): unknown => threads.push(worker);
+    process.on('worker', note);
+    const leaveOne = async (): Promise<void> => {
+      expect(await openReader(log).tailer().nextAsync({ timeoutMs: 1 })).toBe(false);
+    };
+    await leaveOne();
+    await leaveOne();
+    process.off('worker', note);
+    expect(threads.length).toBe(1);
+    const ended = once(threads[0] as Worker, 'exit');
+    while (listTailers(log, reader.logId).length > 0) {
+      collectGarbage();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    await ended;
     reader.close();
     await appender.close();
   });
