@@ -139,6 +139,20 @@ export function checkInteger(name: string, value: number, min: number, max: numb
   }
 }
 
+/** @throws {TypeError} */
+export function checkFunction(name: string, value: unknown): void {
+  if (value !== undefined && typeof value !== 'function') {
+    throw new TypeError(`Invalid ${name}: expected a function`);
+  }
+}
+
+/** @throws {TypeError} */
+export function checkSignal(signal: unknown): void {
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new TypeError('Invalid signal: expected an AbortSignal');
+  }
+}
+
 export function unknownChoice(name: string, value: unknown): TypeError {
   return new TypeError(`Invalid ${name}: ${JSON.stringify(value)} is not one of its choices`);
 }

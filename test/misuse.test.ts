@@ -108,7 +108,10 @@ describe('openAppender', () => {
     expect(thrownBy(() => openAppender(path, { ...OPTIONS, create: false }))).toMatchObject(
       refused,
     );
-    expect(thrownBy(() => openReader(path))).toMatchObject(refused);
+    expect(thrownBy(() => openReader(path))).toMatchObject({
+      ...refused,
+      message: `Cannot open ${path}: it does not exist`,
+    });
     mkdirSync(path);
     expect(thrownBy(() => openAppender(path, { ...OPTIONS, create: false }))).toMatchObject(
       refused,
@@ -116,7 +119,10 @@ describe('openAppender', () => {
     writeFileSync(join(path, 'thesis.doc'), 'years of work');
     const before = fingerprint(path);
     expect(thrownBy(() => openAppender(path, OPTIONS))).toMatchObject(refused);
-    expect(thrownBy(() => openReader(path))).toMatchObject(refused);
+    expect(thrownBy(() => openReader(path))).toMatchObject({
+      ...refused,
+      message: `Cannot open ${path}: there is no stratalog in it`,
+    });
     expect(fingerprint(path)).toBe(before);
     const file = join(path, 'thesis.doc');
     expect(thrownBy(() => openAppender(file, OPTIONS))).toMatchObject({ code: 'STORAGE' });

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { openAppender, openReader, type Reader } from '../index.js';
 import { parseSize } from './arguments.js';
 import { EXIT_CODES_HELP } from './exit-codes.js';
@@ -50,11 +50,10 @@ export function benchCommand(): Command {
     .summary('measure this machine')
     .description('Measures appending, scanning and random access on this machine.')
     .argument('[dir]', 'where to put the temporary folder', tmpdir())
-    .option(
-      '--size <size>',
-      'how much to write, such as 256M (default)',
-      parseSize,
-      DEFAULT_SIZE_BYTES,
+    .addOption(
+      new Option('--size <size>', 'how much to write, such as 64M or 2G')
+        .argParser(parseSize)
+        .default(DEFAULT_SIZE_BYTES, '256M'),
     )
     .option('--json', 'print JSON')
     .addHelpText('after', HELP)

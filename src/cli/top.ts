@@ -1,6 +1,6 @@
 /** `top`: a log at work, from outside. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { openMonitor, type LogSample, type TailerInfo } from '../index.js';
 import { parseCount, parseSeconds } from './arguments.js';
 import { EXIT_CODES_HELP } from './exit-codes.js';
@@ -36,7 +36,11 @@ export function topCommand(): Command {
     .description('Shows rates, bounds, the segment being written, and the tailers of a log, live.')
     .argument('<log>', 'directory of the log')
     .option('--interval <seconds>', 'time between samples', parseSeconds, 1)
-    .option('--samples <n>', 'end after this many (default: never)', parseCount, Infinity)
+    .addOption(
+      new Option('--samples <n>', 'end after this many')
+        .argParser(parseCount)
+        .default(Infinity, 'never'),
+    )
     .addHelpText('after', HELP)
     .action(top);
 }

@@ -3,7 +3,7 @@
  * bells and the session epoch are the only words of it that change under a reader's eyes, and only
  * `Atomics` touches them.
  */
-import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CorruptionError, LogError, storage } from '../errors.js';
 import {
@@ -139,8 +139,7 @@ function checkPresent(directory: string, path: string): void {
     storage('open', path, () => readFileSync(path));
   } catch (error) {
     if (!isMissing(error)) throw error;
-    throw new LogError('NOT_A_LOG', `Cannot open ${directory}: there is no stratalog in it`, {
-      cause: error,
-    });
+    const why = existsSync(directory) ? 'there is no stratalog in it' : 'it does not exist';
+    throw new LogError('NOT_A_LOG', `Cannot open ${directory}: ${why}`, { cause: error });
   }
 }

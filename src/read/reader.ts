@@ -168,6 +168,7 @@ export class Reader {
    * @throws {PositionLostError} `from` is a position that does not belong to the log any more
    * @throws {OffsetOutOfRangeError} `from` lies below the start of the log, and `onDropped` is `'error'`
    * @throws {RangeError} not an offset or a time
+   * @throws {TypeError} an option that is none of its choices, or of another type
    * @throws {LogError} `CLOSED`
    */
   tailer(options: TailerOptions & { readonly from?: CursorStart | Position } = {}): Tailer {

@@ -4,6 +4,7 @@ import type { ControlFile } from '../control/control-file.js';
 import type { ReadersFile, TailerSlot } from '../control/readers-file.js';
 import { SESSION_EPOCH } from '../format/control-page.js';
 import { LogClosedError, LogError, OffsetOutOfRangeError, PositionLostError } from '../errors.js';
+import { checkFunction, checkSignal } from '../options.js';
 import type { Cursor, CursorSource } from './cursor.js';
 import type { Position, TailerDescription } from './description.js';
 import type { RecordView } from './record-view.js';
@@ -97,6 +98,7 @@ export class Tailer {
 
   /** @internal Use `Reader.tailer`. */
   constructor(source: TailerSource, cursor: Cursor, options: TailerOptions, from?: Position) {
+    checkOptions(options);
     const { directory, control, readers, cursors } = source;
     this.#source = source;
     this.#cursor = cursor;
@@ -438,6 +440,14 @@ export function checkPosition(source: TailerSource, { offset, epoch }: Position)
   const found = epoch === undefined ? undefined : source.epochBefore(offset);
   if (found !== undefined && found !== epoch)
     throw new PositionLostError(offset, end, epoch, found);
+}
+
+function checkOptions({ name, signal, onWriterChange }: TailerOptions): void {
+  checkFunction('onWriterChange', onWriterChange);
+  checkSignal(signal);
+  if (name !== undefined && typeof name !== 'string') {
+    throw new TypeError('Invalid name: expected a string');
+  }
 }
 
 function checkTimeout(timeoutMs: number): number {

@@ -2,7 +2,7 @@
 import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Piscina } from 'piscina';
-import { checkInteger, unknownChoice } from '../options.js';
+import { checkFunction, checkInteger, checkSignal, unknownChoice } from '../options.js';
 import type { Cursor } from '../read/cursor.js';
 import type { ReaderOptions } from '../read/reader.js';
 import type { FunctionName, Piece } from './messages.js';
@@ -87,16 +87,7 @@ export function checkSettings(settings: ScanSettings): void {
     throw new TypeError('Invalid workers: a pool is given, and has its own threads');
   }
   checkFunction('onProgress', onProgress);
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw new TypeError('Invalid signal: expected an AbortSignal');
-  }
-}
-
-/** @throws {TypeError} */
-export function checkFunction(name: string, value: unknown): void {
-  if (value !== undefined && typeof value !== 'function') {
-    throw new TypeError(`Invalid ${name}: expected a function`);
-  }
+  checkSignal(signal);
 }
 
 /** @throws {TypeError} */

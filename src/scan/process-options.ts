@@ -1,16 +1,10 @@
 /** Options of a processor, and the checks that misuse meets before any thread starts. */
-import { checkInteger } from '../options.js';
+import { checkFunction, checkInteger } from '../options.js';
 import type { CursorStart } from '../read/cursor.js';
 import type { Position } from '../read/description.js';
 import type { RecordView } from '../read/record-view.js';
 import type { FunctionName } from './messages.js';
-import {
-  checkFunction,
-  checkSettings,
-  clonedArguments,
-  functionName,
-  type ScanOptions,
-} from './options.js';
+import { checkSettings, clonedArguments, functionName, type ScanOptions } from './options.js';
 
 /** How records are parted, so that those which belong together are handled one after the other. */
 export interface Partitions {

@@ -1,11 +1,11 @@
 /** A parallel scan: plan, run, reduce. */
 import { availableParallelism, totalmem } from 'node:os';
 import { ScanError, type OffsetRange } from '../errors.js';
+import { checkFunction } from '../options.js';
 import type { CursorDescription, ReaderDescription } from '../read/description.js';
 import { Reader, openReader } from '../read/reader.js';
 import type { FunctionName, PlainTask, SkippedDamage } from './messages.js';
 import {
-  checkFunction,
   checkSettings,
   clonedArguments,
   functionName,

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ControlFile } from '../control/control-file.js';
+import { checkFunction } from '../options.js';
 import { assemble, listLog, readSegments, type InspectedLog } from '../recovery/inspect.js';
 import type { SegmentFrames } from '../recovery/read-segment.js';
 import {
@@ -11,7 +12,7 @@ import {
   type VerifyOptions,
   type VerifyReport,
 } from '../recovery/verify.js';
-import { checkFunction, checkSettings, type ScanSettings } from './options.js';
+import { checkSettings, type ScanSettings } from './options.js';
 import { PoolReading, type SegmentPool } from './pool-reading.js';
 import { startPool, usePool } from './pool.js';
 

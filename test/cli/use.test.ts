@@ -7,7 +7,7 @@ import { verifyLog } from '../../src/index.js';
 import { runCli } from '../support/cli.js';
 import { temporaryLogPath } from '../support/temporary-log.js';
 
-const VERBS = ['append', 'cat', 'info', 'scan', 'verify', 'repair', 'bench', 'demo'];
+const VERBS = ['append', 'cat', 'tail', 'info', 'top', 'scan', 'verify', 'repair', 'bench', 'demo'];
 
 describe('--help', () => {
   it.each(VERBS)('of %s gives examples and exit codes', async (verb) => {
@@ -16,6 +16,8 @@ describe('--help', () => {
     expect(String(stdout)).toContain('Examples:');
     expect(String(stdout)).toContain('Exit codes:');
     expect(String(stdout)).toContain(`stratalog ${verb}`);
+    // Each default once, as somebody would type it.
+    expect(String(stdout)).not.toMatch(/default[^()]*\)\s+\(default|default: null/);
   });
 
   it('of the program names every verb', async () => {

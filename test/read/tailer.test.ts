@@ -124,7 +124,7 @@ describe('a tailer', () => {
   });
 
   it('refuses nonsense', () => {
-    const { appender, reader } = openBoth();
+    const { log, appender, reader } = openBoth();
     const tailer = reader.tailer();
     for (const timeoutMs of [-1, NaN, '5' as unknown as number]) {
       expect(thrownBy(() => tailer.next({ timeoutMs }))).toBeInstanceOf(RangeError);
@@ -133,7 +133,11 @@ describe('a tailer', () => {
     expect(thrownBy(() => reader.tailer({ onDropped: 'wait' as 'skip' }))).toBeInstanceOf(
       TypeError,
     );
+    for (const wrong of [{ name: 5 }, { signal: {} }, { onWriterChange: 'closed' }]) {
+      expect(thrownBy(() => reader.tailer(wrong as object))).toBeInstanceOf(TypeError);
+    }
     expect(thrownBy(() => reader.tailer({ from: -1 }))).toBeInstanceOf(RangeError);
+    expect(listTailers(log, reader.logId).length).toBe(1);
     expect(thrownBy(() => tailer.record.offset)).toBeInstanceOf(RangeError);
     reader.close();
     return appender.close();
