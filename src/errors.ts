@@ -237,7 +237,7 @@ export class UnsupportedVersionError extends LogError {
 }
 
 /** Wraps a failed `node:fs` call; other errors pass through as they are. */
-export function toStorageError(action: string, path: string, error: unknown): unknown {
+function toStorageError(action: string, path: string, error: unknown): unknown {
   if (error instanceof LogError || !(error instanceof Error) || !('code' in error)) return error;
   return new StorageError(action, path, String(error.code), error);
 }

@@ -5,7 +5,7 @@
 import { InputError } from './exit-codes.js';
 import { formatCount } from './output.js';
 
-export const LENGTH_PREFIX_BYTES = 4;
+const LENGTH_PREFIX_BYTES = 4;
 
 /** Takes a record: a view of the input, valid during the call only. */
 export type TakeRecord = (payload: Uint8Array) => void;

@@ -23,7 +23,7 @@ interface Options {
 }
 
 /** What has happened per second, between two samples. */
-export interface Rates {
+interface Rates {
   readonly recordsPerSecond: number;
   readonly commitsPerSecond: number;
   readonly flushesPerSecond: number;

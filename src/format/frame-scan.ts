@@ -125,7 +125,7 @@ export class FrameScan {
 }
 
 /** Loads and checks the frame at `position` by itself, without regard to what precedes it. */
-export function loadFrame(window: ByteWindow, position: number, seed: number): FrameFault {
+function loadFrame(window: ByteWindow, position: number, seed: number): FrameFault {
   const { sizeBytes } = window;
   if (position + FRAME_HEADER_BYTES > sizeBytes) return FRAME_UNPUBLISHED;
   let at = window.load(position, FRAME_HEADER_BYTES);

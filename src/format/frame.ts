@@ -96,7 +96,7 @@ export function describeFault(fault: FrameFault): string {
 export function frameLength(words: Int32Array, at: number): number {
   return words[(at >> 2) + LENGTH] as number;
 }
-export function frameCrc(words: Int32Array, at: number): number {
+function frameCrc(words: Int32Array, at: number): number {
   return words[(at >> 2) + CRC] as number;
 }
 export function framePreviousCrc(words: Int32Array, at: number): number {
@@ -114,7 +114,7 @@ export function frameEpoch(words: Int32Array, at: number): number {
 export function frameFlushed(words: Int32Array, at: number): number {
   return readU64(words, (at >> 2) + FLUSHED);
 }
-export function frameFlags(words: Int32Array, at: number): number {
+function frameFlags(words: Int32Array, at: number): number {
   return words[(at >> 2) + CODEC_AND_FLAGS] as number;
 }
 export function isGap(words: Int32Array, at: number): boolean {

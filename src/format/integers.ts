@@ -41,7 +41,7 @@ export function alignUp(value: number, alignment: number): number {
 }
 
 /** Thrown at load on a big-endian machine: typed-array views are used as the format's words. */
-export function assertLittleEndian(): void {
+function assertLittleEndian(): void {
   if (new Uint8Array(Uint32Array.of(1).buffer)[0] !== 1) {
     throw new Error('stratalog needs a little-endian machine');
   }

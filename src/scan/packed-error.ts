@@ -74,7 +74,7 @@ export function describeError(thrown: unknown): string {
 }
 
 /** Whether a value can be sent to another thread. */
-export function isCloneable(value: unknown): boolean {
+function isCloneable(value: unknown): boolean {
   return cloneFault(value) === undefined;
 }
 
