@@ -15,6 +15,7 @@ import {
 import { dieWith, fixture, isStraceUsable } from './support/dying.js';
 import { contents, copyOf, readAll, segmentFile } from './support/log-damage.js';
 import { appendNumbered, numberedOffsets, range, thrownBy } from './support/logs.js';
+import { namesOf } from './support/quiet-logs.js';
 import { temporaryLogPath } from './support/temporary-log.js';
 
 const OPTIONS: AppenderOptions = {
@@ -58,11 +59,6 @@ function remountReadOnly(directory: string): void {
   expect(status).toBe(0);
 }
 
-/** Records that a process left behind that died with some of them not committed. */
-function names(count: number): string[] {
-  return Array.from({ length: count }, (_, i) => `record ${i} `.padEnd(40, 'x'));
-}
-
 describe.skipIf(!canMount())('a read-only file system (skipped where none can be mounted)', () => {
   it('lets readers and verification work on a log that was closed, and refuses an appender', async () => {
     const directory = mountTmpfs() as string;
@@ -89,7 +85,7 @@ describe.skipIf(!canMount())('a read-only file system (skipped where none can be
     dieWith(dead, OPTIONS, ['append', 30], ['commit'], ['append', 5]);
     await openAppender(empty, OPTIONS).close();
     remountReadOnly(directory);
-    expect(readAll(dead)).toEqual(names(30));
+    expect(readAll(dead)).toEqual(namesOf(0, 30));
     expect(readAll(empty)).toEqual([]);
   });
 });
@@ -112,7 +108,7 @@ describe.skipIf(!canMount())('a disk that is full (skipped where none can be mou
     expect(contents(copy)).toMatchObject(
       Object.fromEntries(Object.entries(before).filter(([name]) => name.endsWith('.log'))),
     );
-    expect(readAll(copy)).toEqual(names(30));
+    expect(readAll(copy)).toEqual(namesOf(0, 30));
     rmSync(ballast);
     const again = openAppender(copy, OPTIONS);
     expect(again.recovery.tornTail?.lengthBytes).toBeGreaterThan(400 * 48);
@@ -176,7 +172,7 @@ describe.skipIf(!isStraceUsable())('a file system (skipped without strace)', () 
       'recovered',
     );
     expect(isTailClear()).toBe(true);
-    expect(readAll(copy)).toEqual(names(30));
+    expect(readAll(copy)).toEqual(namesOf(0, 30));
   });
 
   it('that cannot read a segment makes recovery fail with EIO, and nothing is changed', () => {
@@ -188,6 +184,6 @@ describe.skipIf(!isStraceUsable())('a file system (skipped without strace)', () 
       `STORAGE Cannot read ${path}: EIO (input/output error)`,
     );
     expect(contents(log)).toEqual(before);
-    expect(readAll(log)).toEqual(names(30));
+    expect(readAll(log)).toEqual(namesOf(0, 30));
   });
 });

@@ -5,14 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { openAppender, type AppenderOptions } from '../../src/index.js';
 import { fixture, isStraceUsable } from '../support/dying.js';
 import { indexFile, readAll, segmentFile } from '../support/log-damage.js';
+import { QUIET, namesOf } from '../support/quiet-logs.js';
 import { temporaryLogPath } from '../support/temporary-log.js';
-
-const BASE: AppenderOptions = {
-  segmentSizeBytes: 16 * 1024,
-  commit: 'each',
-  flush: 'none',
-  maintenance: false,
-};
 
 interface Told extends Record<string, string | number> {
   readonly end: number;
@@ -25,7 +19,7 @@ interface Failing {
 }
 
 function runFailing(log: string, how: string, options: AppenderOptions, failing: Failing): Told {
-  const work = JSON.stringify({ options: { ...BASE, ...options }, how });
+  const work = JSON.stringify({ options: { ...QUIET, ...options }, how });
   const inject = `inject=fdatasync,fsync:error=EIO:when=${failing.nth}+`;
   const strace = ['-f', '-qq', '-o', '/dev/null', '-P', failing.path, '-e', inject];
   const command = [process.execPath, fixture('failing-sync.mjs'), log, work];
@@ -106,28 +100,26 @@ function expectPoisoned(told: Told, first: string): void {
 describe.skipIf(!isStraceUsable())('a failed sync (skipped without strace)', () => {
   it.each(OTHERS)('of %s poisons', async (_, failing, how, first, options) => {
     const log = temporaryLogPath();
-    await openAppender(log, BASE).close();
+    await openAppender(log, QUIET).close();
     const told = runFailing(log, how, options, failing(log));
     expectPoisoned(told, first);
-    const again = openAppender(log, BASE);
+    const again = openAppender(log, QUIET);
     expect(again.nextOffset).toBe(told.end);
     await again.close();
-    const records = Array.from({ length: told.end }, (__, i) => `record ${i} `.padEnd(40, 'x'));
-    expect(readAll(log)).toEqual(records.slice(again.startOffset));
+    expect(readAll(log)).toEqual(namesOf(again.startOffset, told.end));
   });
 
   it.each(WAYS)('in %s is %s, and poisons (%o)', async (how, first, options) => {
     const log = temporaryLogPath();
-    await openAppender(log, BASE).close();
+    await openAppender(log, QUIET).close();
     const told = runFailing(log, how, options, { path: segmentFile(log, 0), nth: 1 });
     expectPoisoned(told, first);
     // What had been appended is in the page cache, and comes back, synced anew.
-    const again = openAppender(log, BASE);
+    const again = openAppender(log, QUIET);
     expect(again.recovery.outcome).toBe('recovered');
     expect(again.nextOffset).toBe(told.end);
     expect(again.flushedOffset).toBe(told.end);
     await again.close();
-    const records = Array.from({ length: told.end }, (_, i) => `record ${i} `.padEnd(40, 'x'));
-    expect(readAll(log)).toEqual(records);
+    expect(readAll(log)).toEqual(namesOf(0, told.end));
   });
 });

@@ -21,25 +21,11 @@ import {
   segmentsOf,
   zero,
 } from '../support/log-damage.js';
+import { NEVER_SYNCED, QUIET, namesOf } from '../support/quiet-logs.js';
 import { temporaryLogPath } from '../support/temporary-log.js';
 
-/** Rolls do not sync, so that segments behind a torn one are possible. */
-const OPTIONS: AppenderOptions = {
-  segmentSizeBytes: 16 * 1024,
-  commit: 'manual',
-  flush: { everyMs: 2 ** 31 - 1 },
-  maintenance: true,
-};
-const RECOVERING: AppenderOptions = {
-  segmentSizeBytes: 16 * 1024,
-  flush: 'none',
-  maintenance: false,
-};
+const OPTIONS: AppenderOptions = { ...NEVER_SYNCED, commit: 'manual' };
 const CHANGING = 'fdatasync,fsync,rename,unlink,fallocate,pwrite64,mkdir,ftruncate,link';
-
-function names(end: number): string[] {
-  return Array.from({ length: end }, (_, i) => `record ${i} `.padEnd(40, 'x'));
-}
 
 /** Runs a fixture and kills it at its nth changing call. Says whether it got that far. */
 function dieAt(call: number, script: string, ...args: string[]): boolean {
@@ -51,11 +37,11 @@ function dieAt(call: number, script: string, ...args: string[]): boolean {
 }
 
 function openAndDieAt(log: string, call: number): boolean {
-  return dieAt(call, 'open-log.mjs', log, JSON.stringify(RECOVERING));
+  return dieAt(call, 'open-log.mjs', log, JSON.stringify(QUIET));
 }
 
 async function reopen(log: string): Promise<number> {
-  const appender = openAppender(log, RECOVERING);
+  const appender = openAppender(log, QUIET);
   await appender.close();
   return appender.recovery.salvagedRecords;
 }
@@ -82,7 +68,7 @@ describe.skipIf(!isStraceUsable())('a recovery that is killed (skipped without s
       const original = readFileSync(segmentFile(copy, 0)).subarray(torn);
       isOver = !openAndDieAt(copy, calls + 1);
       await reopen(copy);
-      expect(readAll(copy)).toEqual(names(100));
+      expect(readAll(copy)).toEqual(namesOf(0, 100));
       expect(segmentsOf(copy)).toEqual([0]);
       // Whatever was taken out is still there, whole, in one of the attempts' copies.
       const aside = readdirSync(join(copy, 'aside'));
@@ -104,7 +90,7 @@ describe.skipIf(!isStraceUsable())('a recovery that is killed (skipped without s
       isOver = !openAndDieAt(log, calls + 1);
       const salvagedLater = await reopen(log);
       expect([0, 7]).toContain(salvagedLater);
-      expect(readAll(log)).toEqual(names(12));
+      expect(readAll(log)).toEqual(namesOf(0, 12));
       expect(allFrames(log).filter(({ isSalvaged }) => isSalvaged)).toHaveLength(1);
     }
     expect(calls).toBeGreaterThan(5);
@@ -114,17 +100,17 @@ describe.skipIf(!isStraceUsable())('a recovery that is killed (skipped without s
 describe.skipIf(!isStraceUsable())('a dropBefore that is killed (skipped without strace)', () => {
   it('has happened or not, and is finished by the next opening', async () => {
     const log = temporaryLogPath();
-    dieWith(log, RECOVERING, ['append', 700], ['close']);
+    dieWith(log, QUIET, ['append', 700], ['close']);
     const [, , third] = segmentsOf(log) as [number, number, number];
     const work = JSON.stringify({
-      options: RECOVERING,
+      options: QUIET,
       steps: [['append', 5], ['dropBefore', third], ['append', 5], ['close'], ['exit']],
     });
     const starts = new Set<number>();
     for (let call = 1, isOver = false; !isOver; call++) {
       const copy = copyOf(log);
       isOver = !dieAt(call, 'die-with-log.mjs', copy, work);
-      const appender = openAppender(copy, RECOVERING);
+      const appender = openAppender(copy, QUIET);
       const { startOffset, nextOffset } = appender;
       const reader = openReader(copy);
       expect(reader.startOffset).toBe(startOffset);
@@ -133,7 +119,7 @@ describe.skipIf(!isStraceUsable())('a dropBefore that is killed (skipped without
       starts.add(startOffset);
       expect(segmentsOf(copy)[0]).toBe(startOffset);
       expect([700, 705, 710]).toContain(nextOffset);
-      expect(readAll(copy)).toEqual(names(nextOffset).slice(startOffset));
+      expect(readAll(copy)).toEqual(namesOf(0, nextOffset).slice(startOffset));
     }
     expect(starts).toEqual(new Set([0, third]));
   });
@@ -142,7 +128,7 @@ describe.skipIf(!isStraceUsable())('a dropBefore that is killed (skipped without
 describe.skipIf(!isStraceUsable())('a repair that is killed (skipped without strace)', () => {
   it('is finished by the next one, and no intact record is lost', async () => {
     const log = temporaryLogPath();
-    dieWith(log, { ...RECOVERING, commit: 'each' }, ['append', 300], ['close']);
+    dieWith(log, { ...QUIET, commit: 'each' }, ['append', 300], ['close']);
     const [first, second, third] = segmentsOf(log) as [number, number, number];
     for (const segment of [first, third]) {
       flipBit(segmentFile(log, segment), (framesIn(log, segment)[3]?.position as number) + 80);
@@ -164,7 +150,7 @@ describe.skipIf(!isStraceUsable())('a repair that is killed (skipped without str
       });
       const reader = openReader(copy);
       const found = Array.from(reader.cursor(), ({ payload }) => Buffer.from(payload).toString());
-      expect(found).toEqual(names(300).filter((_, offset) => !lost.includes(offset)));
+      expect(found).toEqual(namesOf(0, 300).filter((_, offset) => !lost.includes(offset)));
       reader.close();
     }
     expect(calls).toBeGreaterThan(12);

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { openAppender, type AppenderOptions } from '../../src/index.js';
+import { openAppender } from '../../src/index.js';
 import { isStraceUsable } from '../support/dying.js';
 import {
   copyOf,
@@ -14,21 +14,10 @@ import {
   segmentFile,
   segmentsOf,
 } from '../support/log-damage.js';
+import { NEVER_SYNCED, QUIET, nameOf } from '../support/quiet-logs.js';
 import { bytes, temporaryLogPath } from '../support/temporary-log.js';
 import { between, shown, traceFixture, traceSteps, type Call } from '../support/traced.js';
 
-const OPTIONS: AppenderOptions = {
-  segmentSizeBytes: 16 * 1024,
-  commit: 'each',
-  flush: 'none',
-  maintenance: false,
-};
-/** Nothing is synced but on demand, not even at a roll. */
-const ON_DEMAND: AppenderOptions = {
-  ...OPTIONS,
-  maintenance: true,
-  flush: { everyMs: 2 ** 31 - 1 },
-};
 const SYNCS = 'fdatasync,fsync';
 const CHANGES = `${SYNCS},rename,unlink,fallocate,pwrite64,access`;
 /** Records of 40 bytes, one a frame: so many fill a segment of 16 KiB. */
@@ -56,14 +45,10 @@ function lastOf(calls: readonly Call[], what: string): Call {
   return found;
 }
 
-function record(i: number): Uint8Array {
-  return bytes(`record ${i} `.padEnd(40, 'x'));
-}
-
 describe.skipIf(!isStraceUsable())('system calls (skipped without strace)', () => {
   it('a new log has its control page and its first segment synced, whole and named, when it is open', () => {
     const log = temporaryLogPath();
-    const calls = traceSteps(log, OPTIONS, CHANGES, ['mark', 1]);
+    const calls = traceSteps(log, QUIET, CHANGES, ['mark', 1]);
     const opening = calls.slice(
       0,
       calls.findIndex(({ path }) => path === 'mark-1'),
@@ -79,7 +64,7 @@ describe.skipIf(!isStraceUsable())('system calls (skipped without strace)', () =
 
   it('every directory that is made for a log has its name synced', () => {
     const log = join(temporaryLogPath(), 'a', 'b');
-    const calls = traceSteps(log, OPTIONS, `${SYNCS},mkdir,access`, ['mark', 1]);
+    const calls = traceSteps(log, QUIET, `${SYNCS},mkdir,access`, ['mark', 1]);
     const made = calls.filter(({ name }) => name === 'mkdir').map(({ path }) => path);
     expect(made).toEqual(['../..', '..', '.']);
     const mark = calls.findIndex(({ path }) => path === 'mark-1');
@@ -91,7 +76,7 @@ describe.skipIf(!isStraceUsable())('system calls (skipped without strace)', () =
   it('a flush syncs every segment that is not durable, oldest first, and new names, before it resolves', () => {
     const log = temporaryLogPath();
     const steps = [['append', 2 * PER_SEGMENT + 5], ['mark', 1], ['flush'], ['mark', 2]] as const;
-    const calls = traceSteps(log, ON_DEMAND, `${SYNCS},access`, ...steps);
+    const calls = traceSteps(log, NEVER_SYNCED, `${SYNCS},access`, ...steps);
     const [, second, third] = segmentsOf(log) as [number, number, number];
     const segments = syncsIn(calls, 1, 2).filter((call) => !call.includes('prepared'));
     expect(segments).toEqual([
@@ -112,7 +97,7 @@ describe.skipIf(!isStraceUsable())('system calls (skipped without strace)', () =
       ['flush'],
       ['mark', 3],
     ] as const;
-    const calls = traceSteps(log, OPTIONS, `${SYNCS},access`, ...steps);
+    const calls = traceSteps(log, QUIET, `${SYNCS},access`, ...steps);
     expect(syncsIn(calls, 1, 2)).toEqual([`fdatasync ${log0}`]);
     expect(syncsIn(calls, 2, 3)).toEqual([]);
   });
@@ -124,7 +109,7 @@ describe.skipIf(!isStraceUsable())('system calls (skipped without strace)', () =
       ['append', 3],
       ['mark', 2],
     ] as const;
-    const calls = traceSteps(log, { ...OPTIONS, flush: 'each' }, `${SYNCS},access`, ...steps);
+    const calls = traceSteps(log, { ...QUIET, flush: 'each' }, `${SYNCS},access`, ...steps);
     expect(syncsIn(calls, 1, 2)).toEqual(Array.from({ length: 3 }, () => `fdatasync ${log0}`));
   });
 
@@ -133,7 +118,7 @@ describe.skipIf(!isStraceUsable())('system calls (skipped without strace)', () =
     ({ maintenance }) => {
       const log = temporaryLogPath();
       const steps = [['append', 2 * PER_SEGMENT + 5], ['mark', 1], ['close'], ['mark', 2]] as const;
-      const options = { ...(maintenance ? ON_DEMAND : OPTIONS), maintenance };
+      const options = { ...(maintenance ? NEVER_SYNCED : QUIET), maintenance };
       const calls = traceSteps(log, options, `${SYNCS},access,close`, ...steps);
       const synced = calls.filter(isSync);
       for (const base of segmentsOf(log)) {
@@ -157,7 +142,7 @@ describe.skipIf(!isStraceUsable())('system calls (skipped without strace)', () =
     const log = temporaryLogPath();
     const count = 3 * PER_SEGMENT + 5;
     const steps = [['append', count], ['flush'], ['mark', 1], ['dropBefore', count], ['mark', 2]];
-    const calls = traceSteps(log, OPTIONS, CHANGES, ...(steps as [string, number][]));
+    const calls = traceSteps(log, QUIET, CHANGES, ...(steps as [string, number][]));
     const dropping = between(calls, 1, 2).filter((call) => isSync(call) || call.name === 'unlink');
     const deleted = [0, 1, 2].flatMap((n) => {
       const name = logAt(n * PER_SEGMENT);
@@ -168,17 +153,17 @@ describe.skipIf(!isStraceUsable())('system calls (skipped without strace)', () =
 
   it('recovery keeps a torn tail safe before it clears it, and syncs all of it before it ends', async () => {
     const log = temporaryLogPath();
-    const appender = openAppender(log, OPTIONS);
-    for (let i = 0; i < 10; i++) appender.append(record(i));
+    const appender = openAppender(log, QUIET);
+    for (let i = 0; i < 10; i++) appender.append(bytes(nameOf(i)));
     await appender.flush();
-    for (let i = 10; i < 30; i++) appender.append(record(i));
+    for (let i = 10; i < 30; i++) appender.append(bytes(nameOf(i)));
     const copy = copyOf(log);
     await appender.close();
     const frames = framesIn(copy, 0);
     const durable = frames[10]?.position as number;
     const torn = frames[20]?.position as number;
     flipBit(segmentFile(copy, 0), torn + 80);
-    const calls = traceSteps(copy, OPTIONS, CHANGES, ['mark', 1]);
+    const calls = traceSteps(copy, QUIET, CHANGES, ['mark', 1]);
     const opening = calls.slice(
       0,
       calls.findIndex(({ path }) => path === 'mark-1'),
@@ -214,7 +199,7 @@ describe.skipIf(!isStraceUsable())('system calls (skipped without strace)', () =
       ['append', PER_SEGMENT],
       ['mark', 2],
     ] as const;
-    const calls = traceSteps(log, ON_DEMAND, `${CHANGES},mmap,madvise,ftruncate`, ...steps);
+    const calls = traceSteps(log, NEVER_SYNCED, `${CHANGES},mmap,madvise,ftruncate`, ...steps);
     const rolling = between(calls, 1, 2).filter(({ isMainThread }) => isMainThread);
     expect(segmentsOf(log)).toHaveLength(2);
     expect(rolling.map(({ name }) => name)).toEqual(['rename', 'rename']);
@@ -236,10 +221,10 @@ describe.skipIf(!isStraceUsable())('system calls (skipped without strace)', () =
     for (const each of [1, 40]) {
       const log = temporaryLogPath();
       const size = { segmentSizeBytes: 16 * 1024 + (each - 1) * 4096 };
-      const appender = openAppender(log, { ...OPTIONS, ...size });
-      while (segmentsOf(log).length < 4) appender.append(record(appender.nextOffset));
+      const appender = openAppender(log, { ...QUIET, ...size });
+      while (segmentsOf(log).length < 4) appender.append(bytes(nameOf(appender.nextOffset)));
       await appender.close();
-      const calls = traceFixture('open-log.mjs', log, [JSON.stringify(OPTIONS)], 'pread64,read');
+      const calls = traceFixture('open-log.mjs', log, [JSON.stringify(QUIET)], 'pread64,read');
       const ofSegments = calls.filter(({ path }) => path.endsWith('.log'));
       const got = ofSegments.map(({ text }) => Number(/= (\d+)$/.exec(text)?.[1]));
       read.push(got.reduce((sum, length) => sum + length, 0));

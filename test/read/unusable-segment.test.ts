@@ -7,7 +7,6 @@ import {
   openReader,
   repairLog,
   type Appender,
-  type AppenderOptions,
   type Reader,
 } from '../../src/index.js';
 import {
@@ -19,13 +18,9 @@ import {
   zero,
 } from '../support/log-damage.js';
 import { appendNumbered, isNumbered, numberedOffsets, range, thrownBy } from '../support/logs.js';
+import { QUIET, fill } from '../support/quiet-logs.js';
 import { temporaryLogPath } from '../support/temporary-log.js';
 
-const OPTIONS: AppenderOptions = {
-  segmentSizeBytes: 16 * 1024,
-  flush: 'none',
-  maintenance: false,
-};
 const RECORD_BYTES = 500;
 
 const WAYS: [string, (path: string) => void][] = [
@@ -37,9 +32,9 @@ const WAYS: [string, (path: string) => void][] = [
   ['it is empty', (path) => truncateSync(path, 0)],
 ];
 
-function fill(log: string, appender: Appender, segments: number): void {
-  while (segmentsOf(log).length < segments) appendNumbered(appender, 1, RECORD_BYTES);
-  appendNumbered(appender, 2, RECORD_BYTES);
+function fillNumbered(log: string, appender: Appender, segments: number): void {
+  fill(log, segments, () => appendNumbered(appender, 1, RECORD_BYTES));
+  appendNumbered(appender, 1, RECORD_BYTES);
 }
 
 function reading<T>(log: string, use: (reader: Reader) => T): T {
@@ -90,8 +85,8 @@ function checkReader(log: string, told: Told, end: number): void {
 describe.each(WAYS)('a segment of which %s', (_, spoil) => {
   it('is an error where it lies in a closed log, and repairLog brings back what is there', async () => {
     const log = temporaryLogPath();
-    const appender = openAppender(log, OPTIONS);
-    fill(log, appender, 4);
+    const appender = openAppender(log, QUIET);
+    fillNumbered(log, appender, 4);
     const end = appender.nextOffset;
     await appender.close();
     const bases = [...segmentsOf(log), end];
@@ -102,7 +97,7 @@ describe.each(WAYS)('a segment of which %s', (_, spoil) => {
       spoil(path);
       const lost = { from: bases[which] as number, to: bases[which + 1] as number };
       checkReader(copy, { path, lost }, end);
-      expect(thrownBy(() => openAppender(copy, OPTIONS))).toMatchObject({ path, lost });
+      expect(thrownBy(() => openAppender(copy, QUIET))).toMatchObject({ path, lost });
       // Sizes that are known again: no frame has suffered.
       const isWhole = readFileSync(path).length === content.length;
       const report = repairLog(copy);
@@ -115,12 +110,12 @@ describe.each(WAYS)('a segment of which %s', (_, spoil) => {
 
   it('is an error where it lies in a log that was not closed, and was durable there', async () => {
     const log = temporaryLogPath();
-    const appender = openAppender(log, OPTIONS);
-    fill(log, appender, 3);
+    const appender = openAppender(log, QUIET);
+    fillNumbered(log, appender, 3);
     await appender.flush();
     await appender.close();
-    const again = openAppender(log, OPTIONS);
-    fill(log, again, 5);
+    const again = openAppender(log, QUIET);
+    fillNumbered(log, again, 5);
     const end = again.nextOffset;
     const copy = copyOf(log);
     await again.close();
@@ -128,15 +123,15 @@ describe.each(WAYS)('a segment of which %s', (_, spoil) => {
     const path = segmentFile(copy, from);
     spoil(path);
     checkReader(copy, { path, lost: { from, to } }, end);
-    expect(thrownBy(() => openAppender(copy, OPTIONS))).toMatchObject({ path, lost: { from, to } });
+    expect(thrownBy(() => openAppender(copy, QUIET))).toMatchObject({ path, lost: { from, to } });
   });
 });
 
 describe('a log that is open for appending', () => {
   it('is read around a sealed segment whose header is damaged meanwhile', async () => {
     const log = temporaryLogPath();
-    const appender = openAppender(log, OPTIONS);
-    fill(log, appender, 4);
+    const appender = openAppender(log, QUIET);
+    fillNumbered(log, appender, 4);
     const [, from, to] = segmentsOf(log) as [number, number, number];
     const path = segmentFile(log, from);
     zero(path, 0, 4096);
@@ -146,8 +141,8 @@ describe('a log that is open for appending', () => {
 
   it('is read up to an active segment whose header is damaged, and behind it after the roll', async () => {
     const log = temporaryLogPath();
-    const appender = openAppender(log, OPTIONS);
-    fill(log, appender, 2);
+    const appender = openAppender(log, QUIET);
+    fillNumbered(log, appender, 2);
     const from = segmentsOf(log)[1] as number;
     const path = segmentFile(log, from);
     zero(path, 0, 4096);
@@ -162,7 +157,7 @@ describe('a log that is open for appending', () => {
     expect([reader.committedOffset, reader.flushedOffset]).toEqual([from, from]);
     expect(reader.damage()).toMatchObject([{ path }]);
     expect(thrownBy(() => reader.get(from))).toMatchObject({ code: 'CORRUPTION', path });
-    fill(log, appender, 3);
+    fillNumbered(log, appender, 3);
     const to = segmentsOf(log)[2] as number;
     expect(thrownBy(readOn)).toMatchObject({ path, lost: { from, to } });
     expect(cursor.moveTo(to)).toBe(true);

@@ -29,22 +29,13 @@ import {
   zero,
   type FrameOnDisk,
 } from '../support/log-damage.js';
+import { NEVER_SYNCED, QUIET } from '../support/quiet-logs.js';
 import { bytes, temporaryLogPath, text } from '../support/temporary-log.js';
 import { expectSameVerification } from '../support/verification.js';
 
 const SEGMENT_BYTES = 16 * 1024;
 /** Nothing is synced but by `flush`, not even at a roll; commits are by hand. */
-const OPTIONS: AppenderOptions = {
-  segmentSizeBytes: SEGMENT_BYTES,
-  commit: 'manual',
-  flush: { everyMs: 2 ** 31 - 1 },
-  maintenance: true,
-};
-const RECOVERING: AppenderOptions = {
-  segmentSizeBytes: SEGMENT_BYTES,
-  flush: 'none',
-  maintenance: false,
-};
+const OPTIONS: AppenderOptions = { ...NEVER_SYNCED, commit: 'manual' };
 
 /** The log as it was before the damage. */
 interface Original {
@@ -192,12 +183,12 @@ function checkReader(log: string, { end, damage }: Expected): void {
 async function checkAppender(log: string, { end, damage }: Expected): Promise<void> {
   if (damage !== undefined) {
     const before = contents(log);
-    expect(() => openAppender(log, RECOVERING)).toThrow(expect.objectContaining(damage));
-    expect(() => openAppender(log, RECOVERING)).toThrow(CorruptionError);
+    expect(() => openAppender(log, QUIET)).toThrow(expect.objectContaining(damage));
+    expect(() => openAppender(log, QUIET)).toThrow(CorruptionError);
     expect(contents(log)).toEqual(before);
     return;
   }
-  const appender = openAppender(log, RECOVERING);
+  const appender = openAppender(log, QUIET);
   expect(appender.nextOffset).toBe(end);
   expect(appender.recovery.salvagedRecords).toBe(0);
   // In the place of the torn frame, one of the same length: nothing may come to life behind it.
@@ -205,7 +196,7 @@ async function checkAppender(log: string, { end, damage }: Expected): Promise<vo
   const cut = copyOf(log);
   await appender.close();
   expect(readAll(log)).toEqual(names(end + 3));
-  const again = openAppender(cut, RECOVERING);
+  const again = openAppender(cut, QUIET);
   expect(again.nextOffset).toBe(end + 3);
   expect(again.recovery.tornTail).toBeUndefined();
   await again.close();
@@ -312,7 +303,7 @@ describe('a log that is damaged in one place', () => {
       zero(segmentFile(copy, segment), 0, PAGE_BYTES);
       const before = contents(copy);
       await expectSameVerification(copy);
-      expect(() => openAppender(copy, RECOVERING)).toThrow(
+      expect(() => openAppender(copy, QUIET)).toThrow(
         expect.objectContaining({
           code: 'CORRUPTION',
           lost: expect.objectContaining({ from: segment }) as unknown,

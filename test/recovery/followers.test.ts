@@ -19,25 +19,11 @@ import {
   segmentsOf,
   zero,
 } from '../support/log-damage.js';
+import { BY_HAND, nameOf, namesOf } from '../support/quiet-logs.js';
 import { bytes, temporaryLogPath, text } from '../support/temporary-log.js';
 
-const BY_HAND = {
-  segmentSizeBytes: 16 * 1024,
-  commit: 'manual',
-  flush: 'none',
-  maintenance: false,
-} as const;
-
-function name(i: number): string {
-  return `record ${i} `.padEnd(40, 'x');
-}
-
-function names(from: number, to: number): string[] {
-  return Array.from({ length: to - from }, (_, i) => name(from + i));
-}
-
 function append(appender: Appender, count: number): void {
-  for (let i = 0; i < count; i++) appender.append(bytes(name(appender.nextOffset)));
+  for (let i = 0; i < count; i++) appender.append(bytes(nameOf(appender.nextOffset)));
   appender.commit();
 }
 
@@ -54,7 +40,7 @@ describe('a reader of a log whose appender died', () => {
     const reader = openReader(log);
     expect(reader.committedOffset).toBe(300);
     const cursor = reader.cursor();
-    expect(drain(cursor)).toEqual(names(0, 300));
+    expect(drain(cursor)).toEqual(namesOf(0, 300));
     expect(cursor.next()).toBe(false);
     reader.close();
   });
@@ -64,13 +50,13 @@ describe('a reader of a log whose appender died', () => {
     dieWith(log, BY_HAND, ['append', 300], ['commit'], ['append', 4]);
     const reader = openReader(log);
     const cursor = reader.cursor();
-    expect(drain(cursor)).toEqual(names(0, 300));
+    expect(drain(cursor)).toEqual(namesOf(0, 300));
     const appender = openAppender(log, BY_HAND);
-    expect(drain(cursor)).toEqual(names(300, 304));
+    expect(drain(cursor)).toEqual(namesOf(300, 304));
     append(appender, 500);
-    expect(drain(cursor)).toEqual(names(304, 804));
+    expect(drain(cursor)).toEqual(namesOf(304, 804));
     expect(reader.committedOffset).toBe(804);
-    expect(text(reader.get(302).payload)).toBe(name(302));
+    expect(text(reader.get(302).payload)).toBe(nameOf(302));
     await appender.close();
     expect(cursor.next()).toBe(false);
     reader.close();
@@ -83,10 +69,10 @@ describe('a reader of a log whose appender died', () => {
     expect(segmentsOf(log)).toEqual([0, room]);
     const reader = openReader(log);
     const cursor = reader.cursor();
-    expect(drain(cursor)).toEqual(names(0, room));
+    expect(drain(cursor)).toEqual(namesOf(0, room));
     const appender = openAppender(log, BY_HAND);
     append(appender, 2);
-    expect(drain(cursor)).toEqual(names(room, room + 2));
+    expect(drain(cursor)).toEqual(namesOf(room, room + 2));
     await appender.close();
     reader.close();
   });
@@ -101,7 +87,7 @@ describe('a reader of a log whose appender died', () => {
     expect(inspectLock(log).isLocked).toBe(true);
     const reader = openReader(log);
     expect(reader.committedOffset).toBe(3);
-    expect(drain(reader.cursor())).toEqual(names(0, 3));
+    expect(drain(reader.cursor())).toEqual(namesOf(0, 3));
     reader.close();
     lock.release();
   });
@@ -113,14 +99,14 @@ describe('a reader of a log whose appender died', () => {
     const reader = openReader(log, { bound: 'flushed' });
     const cursor = reader.cursor();
     // The frame that was committed after the flush is what names it.
-    expect(drain(cursor)).toEqual(names(0, 3));
+    expect(drain(cursor)).toEqual(namesOf(0, 3));
     const appender = openAppender(log, BY_HAND);
     // Recovery has stored and synced everything.
-    expect(drain(cursor)).toEqual(names(3, 5));
+    expect(drain(cursor)).toEqual(namesOf(3, 5));
     append(appender, 1);
     expect(drain(cursor)).toEqual([]);
     await appender.flush();
-    expect(drain(cursor)).toEqual(names(5, 6));
+    expect(drain(cursor)).toEqual(namesOf(5, 6));
     await appender.close();
     reader.close();
   });
@@ -139,7 +125,7 @@ describe('a reader of a log whose appender died', () => {
     }).toThrow(
       expect.objectContaining({ code: 'CORRUPTION', position: hit, lost: { from: 3, to: 6 } }),
     );
-    expect(seen).toEqual(names(0, 3));
+    expect(seen).toEqual(namesOf(0, 3));
     reader.close();
   });
 });
@@ -155,13 +141,13 @@ describe('a reader that was live when the appender died', () => {
       dieWith(log, BY_HAND, ['append', 150], ['commit'], ['append', 3]);
       const appender = openAppender(log, BY_HAND);
       expect(appender.recovery.salvagedRecords).toBe(3);
-      expect(drain(cursor)).toEqual(names(seen, seen + 153));
+      expect(drain(cursor)).toEqual(namesOf(seen, seen + 153));
       append(appender, 10);
-      expect(drain(cursor)).toEqual(names(seen + 153, seen + 163));
+      expect(drain(cursor)).toEqual(namesOf(seen + 153, seen + 163));
       seen += 163;
       await appender.close();
     }
-    expect(readAll(log)).toEqual(names(0, seen));
+    expect(readAll(log)).toEqual(namesOf(0, seen));
     reader.close();
   });
 });
@@ -181,7 +167,7 @@ describe('a reader that had to find the end of a sealed segment by itself', () =
         .every((byte) => byte === 0),
     ).toBe(true);
     const reader = openReader(log);
-    expect(text(reader.get(0).payload)).toBe(name(0));
+    expect(text(reader.get(0).payload)).toBe(nameOf(0));
     const cursor = reader.cursor();
     expect(cursor.next()).toBe(true);
     const appender = openAppender(log, BY_HAND);
@@ -189,8 +175,8 @@ describe('a reader that had to find the end of a sealed segment by itself', () =
     append(appender, 20);
     // The takeover is noticed here.
     expect(reader.committedOffset).toBe(end + 20);
-    expect(text(reader.get(100).payload)).toBe(name(100));
-    expect(drain(cursor)).toEqual(names(1, end + 20));
+    expect(text(reader.get(100).payload)).toBe(nameOf(100));
+    expect(drain(cursor)).toEqual(namesOf(1, end + 20));
     await appender.close();
     reader.close();
   });

@@ -9,7 +9,6 @@ import {
   repairLog,
   verifyLog,
   type Appender,
-  type AppenderOptions,
   type Reader,
 } from '../../src/index.js';
 import {
@@ -21,18 +20,13 @@ import {
   segmentsOf,
 } from '../support/log-damage.js';
 import { range, thrownBy } from '../support/logs.js';
+import { QUIET, fill } from '../support/quiet-logs.js';
 import { bytes, temporaryLogPath, text } from '../support/temporary-log.js';
 import { expectSameVerification } from '../support/verification.js';
 
-const OPTIONS: AppenderOptions = {
-  segmentSizeBytes: 16 * 1024,
-  flush: 'none',
-  maintenance: false,
-};
 const SEGMENTS = 6;
 
-function fill(log: string, appender: Appender): void {
-  while (segmentsOf(log).length < SEGMENTS) appender.append(bytes(contentOf(appender.nextOffset)));
+function append(appender: Appender): void {
   appender.append(bytes(contentOf(appender.nextOffset)));
 }
 
@@ -43,12 +37,12 @@ function contentOf(offset: number): string {
 /** A closed log of six segments, and one that was not closed but is durable from end to end. */
 async function makeLogs(): Promise<{ closed: string; open: string; bases: number[]; end: number }> {
   const closed = temporaryLogPath();
-  const appender = openAppender(closed, OPTIONS);
-  fill(closed, appender);
+  const appender = openAppender(closed, QUIET);
+  fill(closed, SEGMENTS, () => append(appender));
   await appender.flush();
   const end = appender.nextOffset;
   // What names the bound is a frame of the last segment.
-  appender.append(bytes(contentOf(end)));
+  append(appender);
   const open = copyOf(closed);
   await appender.close();
   return { closed, open, bases: segmentsOf(closed), end: end + 1 };
@@ -86,7 +80,7 @@ describe.each(['closed', 'open'] as const)('a log that was left %s', (state) => 
     }
     const lost = { from, to: followed ?? end };
     const told = { code: 'CORRUPTION', path: segmentFile(log, from), position: 0, lost };
-    expect(thrownBy(() => openAppender(log, OPTIONS))).toMatchObject(told);
+    expect(thrownBy(() => openAppender(log, QUIET))).toMatchObject(told);
     expect(thrownBy(() => readAll(log))).toMatchObject(told);
     const { damage } = verifyLog(log);
     expect(damage).toHaveLength(1);
@@ -124,7 +118,7 @@ describe.each(['closed', 'open'] as const)('a log that was left %s', (state) => 
     const { isIntact, lostBefore } = verifyLog(log);
     expect(isIntact).toBe(true);
     expect(lostBefore.flatMap((gap) => range(gap.from, gap.to))).toEqual(range(lost.from, lost.to));
-    const appender = openAppender(log, OPTIONS);
+    const appender = openAppender(log, QUIET);
     expect(appender.nextOffset).toBe(end);
     await appender.close();
   });
@@ -133,8 +127,8 @@ describe.each(['closed', 'open'] as const)('a log that was left %s', (state) => 
 describe('a segment that is deleted while the log is open', () => {
   it('does not look like the end of the log to readers, which go on behind it', async () => {
     const log = temporaryLogPath();
-    const appender = openAppender(log, OPTIONS);
-    fill(log, appender);
+    const appender = openAppender(log, QUIET);
+    fill(log, SEGMENTS, () => append(appender));
     const bases = segmentsOf(log);
     const [from, to] = [bases[2] as number, bases[4] as number];
     for (const base of bases.slice(2, 4)) remove(log, base);

@@ -8,18 +8,12 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { assert, asyncProperty, nat } from 'fast-check';
 import { expect, it } from 'vitest';
-import { openAppender, type Appender, type AppenderOptions } from '../../src/index.js';
+import { openAppender, type Appender } from '../../src/index.js';
 import { randomFrom } from '../fixtures/witnessed-record.mjs';
 import { copyOf, indexFile, readAll, segmentFile, segmentsOf } from '../support/log-damage.js';
+import { BY_HAND } from '../support/quiet-logs.js';
 import { bytes, temporaryLogPath } from '../support/temporary-log.js';
 
-/** Everything that syncs does so in the calls made here. */
-const OPTIONS: AppenderOptions = {
-  segmentSizeBytes: 16 * 1024,
-  commit: 'manual',
-  flush: 'none',
-  maintenance: false,
-};
 const SECTOR_BYTES = 512;
 const CUTS = 5;
 
@@ -55,7 +49,7 @@ class Session {
     this.#log = log;
     this.#random = random;
     this.#session = session;
-    this.#appender = openAppender(log, OPTIONS);
+    this.#appender = openAppender(log, BY_HAND);
     this.records = records.slice(0, this.#appender.nextOffset);
     this.committed = this.#appender.nextOffset;
     this.durable = { files: filesOf(log, segmentsOf(log)), flushed: this.committed };

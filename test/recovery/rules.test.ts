@@ -21,7 +21,6 @@ import {
   repairLog,
   UnsupportedVersionError,
   type Appender,
-  type AppenderOptions,
 } from '../../src/index.js';
 import { dieWith, fixture, type Step } from '../support/dying.js';
 import {
@@ -38,35 +37,15 @@ import {
   segmentsOf,
   zero,
 } from '../support/log-damage.js';
+import { BY_HAND, NEVER_SYNCED, nameOf, namesOf } from '../support/quiet-logs.js';
 import { bytes, temporaryLogPath } from '../support/temporary-log.js';
 
-/** Nothing is synced or committed behind the test's back. */
-const BY_HAND: AppenderOptions = {
-  segmentSizeBytes: 16 * 1024,
-  commit: 'manual',
-  flush: 'none',
-  maintenance: false,
-};
-/** As by hand, but rolls do not sync the sealed segment either. */
-const NEVER_SYNCED: AppenderOptions = {
-  ...BY_HAND,
-  maintenance: true,
-  flush: { everyMs: 2 ** 31 - 1 },
-};
 const CONTROL_SLOTS = [512, 1024];
-
-function name(i: number): string {
-  return `record ${i} `.padEnd(40, 'x');
-}
-
-function names(from: number, to: number): string[] {
-  return Array.from({ length: to - from }, (_, i) => name(from + i));
-}
 
 /** Appends and commits `frames` frames of `each` records. */
 function appendFrames(appender: Appender, frames: number, each = 1): void {
   for (let f = 0; f < frames; f++) {
-    for (let i = 0; i < each; i++) appender.append(bytes(name(appender.nextOffset)));
+    for (let i = 0; i < each; i++) appender.append(bytes(nameOf(appender.nextOffset)));
     appender.commit();
   }
 }
@@ -173,7 +152,7 @@ describe('a torn tail', () => {
     const kept = readFileSync(tornTail?.copiedTo as string);
     expect(kept).toEqual(original.subarray(0, tornTail?.lengthBytes));
     expect(original.subarray(kept.length).every((byte) => byte === 0)).toBe(true);
-    expect(readAll(copy)).toEqual(names(0, 6));
+    expect(readAll(copy)).toEqual(namesOf(0, 6));
   });
 
   it('never comes back behind frames that are appended later', async () => {
@@ -189,7 +168,7 @@ describe('a torn tail', () => {
     again.commit();
     const cut = await copyAndClose(copy, again);
     await recover(cut);
-    expect(readAll(cut)).toEqual([...names(0, 2), 'another'.padEnd(40, 'y')]);
+    expect(readAll(cut)).toEqual([...namesOf(0, 2), 'another'.padEnd(40, 'y')]);
   });
 
   it('begins where a frame of another history of the same log stands', async () => {
@@ -218,12 +197,12 @@ describe('a torn tail', () => {
     overwrite(segmentFile(mixed, 0), position, graft);
     // Nothing but the chain of checksums tells that it does not belong there.
     expect((await recover(mixed)).tornTail?.position).toBe(position);
-    expect(readAll(mixed)).toEqual([...names(0, 2), 'a'.repeat(40)]);
+    expect(readAll(mixed)).toEqual([...namesOf(0, 2), 'a'.repeat(40)]);
   });
 
   it('takes valid frames and later segments with it, which are set aside', async () => {
     const log = temporaryLogPath();
-    const appender = openAppender(log, NEVER_SYNCED);
+    const appender = openAppender(log, { ...NEVER_SYNCED, commit: 'manual' });
     const next = appendUntilRolled(log, appender);
     const copy = await copyAndClose(log, appender);
     const [, torn] = framesIn(copy, 0);
@@ -233,7 +212,7 @@ describe('a torn tail', () => {
     expect(setAside[0]).toContain(join(copy, 'aside', `${String(next).padStart(20, '0')}.log`));
     expect(tornTail?.position).toBe(torn?.position);
     expect(segmentsOf(copy)).toEqual([0]);
-    expect(readAll(copy)).toEqual(names(0, 1));
+    expect(readAll(copy)).toEqual(namesOf(0, 1));
   });
 });
 
@@ -247,7 +226,7 @@ describe('the successor of a torn segment', () => {
     const report = await recover(copy);
     expect(report.setAside).toEqual([]);
     expect(segmentsOf(copy)).toEqual([0, next]);
-    expect(readAll(copy)).toEqual(names(0, next));
+    expect(readAll(copy)).toEqual(namesOf(0, next));
   });
 
   it('is set aside when its header was never written, and the log goes on in its place', async () => {
@@ -261,7 +240,7 @@ describe('the successor of a torn segment', () => {
     expect(again.nextOffset).toBe(next);
     appendFrames(again, 3);
     await again.close();
-    expect(readAll(copy)).toEqual(names(0, next + 3));
+    expect(readAll(copy)).toEqual(namesOf(0, next + 3));
   });
 
   it('may be blank although a checkpoint names it: only what precedes it was durable', async () => {
@@ -282,7 +261,7 @@ describe('the successor of a torn segment', () => {
     expect(again.nextOffset).toBe(next);
     appendFrames(again, 1);
     await again.close();
-    expect(readAll(rolled)).toEqual(names(0, next + 1));
+    expect(readAll(rolled)).toEqual(namesOf(0, next + 1));
   });
 
   it('keeps the chain of checksums when recovery begins in it while it is empty', async () => {
@@ -322,7 +301,7 @@ describe('a segment that names another predecessor', () => {
     appendFrames(again, 3);
     await again.close();
     expect((await recover(copy)).outcome).toBe('clean');
-    expect(readAll(copy)).toEqual(names(0, next + 3));
+    expect(readAll(copy)).toEqual(namesOf(0, next + 3));
   });
 
   it('is damage when another one lies between, and repairLog gives it its place', async () => {
@@ -342,7 +321,7 @@ describe('a segment that names another predecessor', () => {
       });
       expect(repairLog(copy).lost).toEqual([]);
       expect((await recover(copy)).outcome).toBe('recovered');
-      expect(readAll(copy)).toEqual(names(0, third + 1));
+      expect(readAll(copy)).toEqual(namesOf(0, third + 1));
     }
   });
 });
@@ -367,7 +346,7 @@ describe('salvage', () => {
       tornTail: undefined,
     });
     await appender.close();
-    expect(readAll(log)).toEqual(names(0, 7));
+    expect(readAll(log)).toEqual(namesOf(0, 7));
     const frames = framesIn(log, 0);
     expect(frames.map(({ isSalvaged }) => isSalvaged)).toEqual([false, true]);
     expect(frames.at(-1)?.epoch).toBe(appender.epoch);
@@ -380,7 +359,7 @@ describe('salvage', () => {
     const report = await recover(copy);
     expect(report.salvagedRecords).toBe(0);
     expect(report.tornTail?.position).toBe(endOfFrames(copy, 0));
-    expect(readAll(copy)).toEqual(names(0, 3));
+    expect(readAll(copy)).toEqual(namesOf(0, 3));
   });
 
   it('does not happen after another boot', async () => {
@@ -392,7 +371,7 @@ describe('salvage', () => {
     session.writeUInt32LE(crc32c(session.subarray(4)), 0);
     overwrite(control, 1536, session);
     expect((await recover(log)).salvagedRecords).toBe(0);
-    expect(readAll(log)).toEqual(names(0, 3));
+    expect(readAll(log)).toEqual(namesOf(0, 3));
   });
 
   it.skipIf(!canEvict())(
@@ -403,7 +382,7 @@ describe('salvage', () => {
       expect(evict(segmentFile(log, 0))).toBe(0);
       const report = await recover(log);
       expect(report).toMatchObject({ salvagedRecords: 0, tornTail: {} });
-      expect(readAll(log)).toEqual(names(0, 3));
+      expect(readAll(log)).toEqual(namesOf(0, 3));
     },
   );
 
@@ -411,7 +390,7 @@ describe('salvage', () => {
     const log = temporaryLogPath();
     dieWith(log, BY_HAND, ['append', 1], ['batch', 5]);
     expect((await recover(log)).salvagedRecords).toBe(6);
-    expect(readAll(log)).toEqual(names(0, 6));
+    expect(readAll(log)).toEqual(namesOf(0, 6));
   });
 
   it('leaves out a batch whose append had not returned, and keeps the records before it', async () => {
@@ -420,7 +399,7 @@ describe('salvage', () => {
     const report = await recover(log);
     expect(report.salvagedRecords).toBe(2);
     expect(report.tornTail).toBeDefined();
-    expect(readAll(log)).toEqual(names(0, 2));
+    expect(readAll(log)).toEqual(namesOf(0, 2));
   });
 
   it.each([
@@ -454,7 +433,7 @@ describe('salvage', () => {
       expect(appender.recovery.salvagedRecords).toBe(count);
       expect(appender.recovery.tornTail).toBeDefined();
       await appender.close();
-      expect(readAll(log)).toEqual(names(0, count));
+      expect(readAll(log)).toEqual(namesOf(0, count));
     },
   );
 
@@ -470,7 +449,7 @@ describe('salvage', () => {
     expect(behind.every((byte) => byte === 0)).toBe(true);
     const report = await recover(log);
     expect(report).toMatchObject({ salvagedRecords: count, tornTail: undefined });
-    expect(readAll(log)).toEqual(names(0, count));
+    expect(readAll(log)).toEqual(namesOf(0, count));
   });
 
   it('takes no bytes of an open or abandoned reservation for records', async () => {
@@ -478,7 +457,7 @@ describe('salvage', () => {
       const log = temporaryLogPath();
       dieWith(log, BY_HAND, ['append', 2], [verb, 400]);
       expect((await recover(log)).salvagedRecords).toBe(2);
-      expect(readAll(log)).toEqual(names(0, 2));
+      expect(readAll(log)).toEqual(namesOf(0, 2));
     }
   });
 
@@ -486,7 +465,7 @@ describe('salvage', () => {
     const log = temporaryLogPath();
     dieWith(log, BY_HAND, ['reserveAndAbandon', 400], ['append', 2], ['commit'], ['append', 1]);
     expect((await recover(log)).salvagedRecords).toBe(1);
-    expect(readAll(log)).toEqual(names(0, 3));
+    expect(readAll(log)).toEqual(namesOf(0, 3));
   });
 
   it('does not make a committed frame whose checksum fails look sound', async () => {
@@ -496,7 +475,7 @@ describe('salvage', () => {
     flipBit(segmentFile(log, 0), (hit?.position as number) + 64 + 8 + 3);
     const report = await recover(log);
     expect(report).toMatchObject({ salvagedRecords: 0, tornTail: { position: hit?.position } });
-    expect(readAll(log)).toEqual(names(0, 1));
+    expect(readAll(log)).toEqual(namesOf(0, 1));
   });
 
   it('fills the last bytes of a segment', async () => {
@@ -504,7 +483,7 @@ describe('salvage', () => {
     const room = Math.floor((16 * 1024 - FIRST_FRAME_AT - 64) / 48);
     dieWith(log, BY_HAND, ['append', room]);
     expect((await recover(log)).salvagedRecords).toBe(room);
-    expect(readAll(log)).toEqual(names(0, room));
+    expect(readAll(log)).toEqual(namesOf(0, room));
   });
 });
 
@@ -519,7 +498,7 @@ describe('recovery', () => {
     expect(twice).toMatchObject({ outcome: 'clean', walkedBytes: 0, salvagedRecords: 0 });
     const { control: _, ...rest } = after;
     expect(contents(log)).toMatchObject(rest);
-    expect(readAll(log)).toEqual(names(0, 7));
+    expect(readAll(log)).toEqual(namesOf(0, 7));
   });
 
   it('removes files under temporary names', async () => {
@@ -574,7 +553,7 @@ describe('recovery', () => {
     expect((await recover(log)).outcome).toBe('clean');
     expect(readdirSync(log).filter(isIndex)).toEqual([own]);
     const records = readAll(log);
-    expect(records).toEqual(names(0, records.length));
+    expect(records).toEqual(namesOf(0, records.length));
     expect(records.length).toBeGreaterThan(3);
   });
 
@@ -587,7 +566,7 @@ describe('recovery', () => {
     overwrite(indexFile(copy, next), 0, bytes('nonsense'));
     const { rebuiltIndexes } = await recover(copy);
     expect([...rebuiltIndexes].sort()).toEqual([indexFile(copy, 0), indexFile(copy, next)]);
-    expect(readAll(copy)).toEqual(names(0, next + 1));
+    expect(readAll(copy)).toEqual(namesOf(0, next + 1));
     expect((await recover(copy)).outcome).toBe('clean');
   });
 
@@ -624,7 +603,7 @@ describe('the control page', () => {
       await appender.close();
       flipBit(join(log, 'control'), slot + 20);
       await recover(log);
-      expect(readAll(log)).toEqual(names(0, 3));
+      expect(readAll(log)).toEqual(namesOf(0, 3));
     }
   });
 
@@ -668,7 +647,7 @@ describe('a cleanly closed log', () => {
         walkedBytes: 0,
       });
     }
-    expect(readAll(log)).toEqual(names(0, end));
+    expect(readAll(log)).toEqual(namesOf(0, end));
   });
 
   it('opens without reading data when it is empty, or ends with an empty segment', async () => {
@@ -685,7 +664,7 @@ describe('a cleanly closed log', () => {
     expect(segmentsOf(rolled)).toHaveLength(2);
     await roller.close();
     expect((await recover(rolled)).outcome).toBe('clean');
-    expect(readAll(rolled)).toEqual(names(0, next + 1));
+    expect(readAll(rolled)).toEqual(namesOf(0, next + 1));
   });
 
   it('whose last segment has become shorter is damage', async () => {
@@ -716,7 +695,7 @@ describe('a cleanly closed log', () => {
     expect(reader.committedOffset).toBe(12);
     reader.close();
     await again.close();
-    expect(readAll(log)).toEqual(names(0, 12));
+    expect(readAll(log)).toEqual(namesOf(0, 12));
   });
 
   it('one of whose segments has lost its header is damage, with the offsets in it', async () => {

@@ -12,19 +12,14 @@ import {
   repairLog,
   verifyLog,
   type Appender,
-  type AppenderOptions,
   type Reader,
 } from '../../src/index.js';
 import { contents, copyOf, flipBit, segmentFile, segmentsOf, zero } from '../support/log-damage.js';
 import { range } from '../support/logs.js';
+import { QUIET, fill } from '../support/quiet-logs.js';
 import { bytes, temporaryLogPath, text } from '../support/temporary-log.js';
 import { expectSameVerification } from '../support/verification.js';
 
-const OPTIONS: AppenderOptions = {
-  segmentSizeBytes: 16 * 1024,
-  flush: 'none',
-  maintenance: false,
-};
 const SEGMENTS = 4;
 
 const FAULTS: Record<string, (path: string) => void> = {
@@ -39,24 +34,22 @@ function contentOf(offset: number): string {
   return `record ${offset} `.padEnd(1500, 'x');
 }
 
-function fill(log: string, appender: Appender, segments: number): void {
-  const add = (): unknown => appender.append(bytes(contentOf(appender.nextOffset)));
-  while (segmentsOf(log).length < segments) add();
-  add();
+function fillWith(appender: Appender, log: string, segments: number): void {
+  fill(log, segments, () => appender.append(bytes(contentOf(appender.nextOffset))));
 }
 
 async function makeLog(state: string): Promise<{ log: string; end: number }> {
   const path = temporaryLogPath();
-  const first = openAppender(path, OPTIONS);
-  fill(path, first, state === 'closed' ? SEGMENTS : 2);
+  const first = openAppender(path, QUIET);
+  fillWith(first, path, state === 'closed' ? SEGMENTS : 2);
   if (state === 'closed') {
     const end = first.nextOffset;
     await first.close();
     return { log: path, end };
   }
   await first.close();
-  const again = openAppender(path, OPTIONS);
-  fill(path, again, SEGMENTS);
+  const again = openAppender(path, QUIET);
+  fillWith(again, path, SEGMENTS);
   const log = copyOf(path);
   await again.close();
   return { log, end: again.nextOffset };
@@ -127,7 +120,7 @@ describe.each(['closed', 'open'])('a log that was left %s', (state) => {
 });
 
 async function isOpenable(log: string): Promise<boolean> {
-  const opened = outcome(() => openAppender(log, OPTIONS));
+  const opened = outcome(() => openAppender(log, QUIET));
   if ('value' in opened) await opened.value.close();
   return 'value' in opened;
 }
