@@ -400,12 +400,7 @@ export class Tailer {
 
   /** Resolves with news, after `timeoutMs`, when the signal fires, or when the tailer is closed. */
   #waitForNews(seen: number, timeoutMs: number): Promise<void> {
-    const { directory, cursors } = this.#source;
-    if (this.#watch === undefined) {
-      this.#watch = Watch.open(directory, cursors.followsFlushed ? 'flush' : 'commit');
-      abandoned.register(this, this.#watch, this);
-    }
-    const watch = this.#watch;
+    const watch = (this.#watch ??= this.#openWatch());
     const { signal } = this.#options;
     return new Promise((resolve) => {
       const timer =
@@ -423,6 +418,14 @@ export class Tailer {
       signal?.addEventListener('abort', stop, { once: true });
       watch.wait(seen, this.#writer, stop);
     });
+  }
+
+  #openWatch(): Watch {
+    const { directory, control, cursors } = this.#source;
+    const bell = cursors.followsFlushed ? 'flush' : 'commit';
+    const watch = Watch.open({ directory, logId: control.logId, bell });
+    abandoned.register(this, watch, this);
+    return watch;
   }
 
   #checkOpen(action: string): void {

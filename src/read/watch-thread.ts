@@ -7,7 +7,7 @@ import { receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_
 import { Bell, SLICE_MS, type BellKind } from '../control/bell.js';
 import { ControlFile } from '../control/control-file.js';
 import { ReadersFile } from '../control/readers-file.js';
-import { PAGE_BYTES } from '../format/identity.js';
+import { PAGE_BYTES, type LogId } from '../format/identity.js';
 import {
   MAX_AWAITED,
   canWaitForAny,
@@ -30,6 +30,7 @@ export type WatchRequest =
       readonly kind: 'open';
       readonly id: number;
       readonly directory: string;
+      readonly logId: LogId;
       readonly bell: BellKind;
     }
   /** Tell when the bell no longer counts `seen`, or the writer is no longer `writer`. */
@@ -68,6 +69,10 @@ class WatchedLog {
     this.bell = new Bell(kind, this.#control, this.#readers);
   }
 
+  get logId(): LogId {
+    return this.#control.logId;
+  }
+
   /** Whether there is something to tell. If not, the bell knows that somebody sleeps. */
   hasNews(seen: number): boolean {
     if (!this.bell.prepareSleep(seen)) return true;
@@ -89,7 +94,10 @@ class WatchThread {
   readonly #port: MessagePort;
   readonly #command: Int32Array;
   readonly #commandAddress: bigint;
-  /** `undefined`: cannot be opened, so whoever waits for it is told to look for himself. */
+  /**
+   * `undefined`: cannot be opened, or there is another in its place, whose bell says nothing. So whoever
+   * waits for it is told to look for himself.
+   */
   readonly #logs = new Map<number, WatchedLog | undefined>();
   /** Logs that somebody waits for and that could not be opened. */
   readonly #blind = new Set<number>();
@@ -125,7 +133,7 @@ class WatchThread {
   #handle(request: WatchRequest): void {
     switch (request.kind) {
       case 'open':
-        this.#logs.set(request.id, openWatched(request.directory, request.bell));
+        this.#logs.set(request.id, openWatched(request));
         break;
       case 'arm': {
         const log = this.#logs.get(request.id);
@@ -181,12 +189,19 @@ class WatchThread {
   }
 }
 
-function openWatched(directory: string, bell: BellKind): WatchedLog | undefined {
+function openWatched({
+  directory,
+  logId,
+  bell,
+}: Extract<WatchRequest, { kind: 'open' }>): WatchedLog | undefined {
   try {
-    return new WatchedLog(directory, bell);
+    const log = new WatchedLog(directory, bell);
+    if (log.logId === logId) return log;
+    log.close();
   } catch {
-    return undefined;
+    // As if there were none.
   }
+  return undefined;
 }
 
 new WatchThread(workerData as WatchThreadData).run();

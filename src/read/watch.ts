@@ -4,34 +4,39 @@
  */
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 import type { BellKind } from '../control/bell.js';
-import { PAGE_BYTES } from '../format/identity.js';
+import { PAGE_BYTES, type LogId } from '../format/identity.js';
 import { futexWake, mmapAnonymous, munmap, viewMemory } from '../mapping/native.js';
 import type { WriterState } from './writer-state.js';
 import type { WatchReply, WatchRequest, WatchThreadData } from './watch-thread.js';
 
+/** What is watched: there may be another log in that place by now. */
+interface WatchedPlace {
+  readonly directory: string;
+  readonly logId: LogId;
+  readonly bell: BellKind;
+}
+
 /** One log and bell, watched for all tailers of this thread that follow it. */
 export class Watch {
   readonly #id: number;
-  readonly #directory: string;
-  readonly #bell: BellKind;
+  readonly #log: WatchedPlace;
   readonly #waiting = new Set<() => void>();
   #users = 0;
   /** What the thread was last asked to compare with, and has not answered. */
   #armed: { readonly seen: number; readonly writer: WriterState } | undefined;
 
-  private constructor(directory: string, bell: BellKind) {
+  private constructor(log: WatchedPlace) {
     this.#id = nextId++;
-    this.#directory = directory;
-    this.#bell = bell;
+    this.#log = log;
   }
 
   /** Each user calls `close` once. */
-  static open(directory: string, bell: BellKind): Watch {
+  static open(log: WatchedPlace): Watch {
     thread ??= new WatchClient();
-    let watch = watches.get(keyOf(directory, bell));
+    let watch = watches.get(keyOf(log));
     if (watch === undefined) {
-      watch = new Watch(directory, bell);
-      watches.set(keyOf(directory, bell), watch);
+      watch = new Watch(log);
+      watches.set(keyOf(log), watch);
       watch.introduceTo(thread);
     }
     watch.#users++;
@@ -40,7 +45,7 @@ export class Watch {
 
   /** @internal */
   introduceTo(client: WatchClient): void {
-    client.send({ kind: 'open', id: this.#id, directory: this.#directory, bell: this.#bell });
+    client.send({ kind: 'open', id: this.#id, ...this.#log });
   }
 
   /**
@@ -64,7 +69,7 @@ export class Watch {
 
   close(): void {
     if (--this.#users > 0) return;
-    watches.delete(keyOf(this.#directory, this.#bell));
+    watches.delete(keyOf(this.#log));
     thread?.send({ kind: 'close', id: this.#id });
     if (watches.size > 0) return;
     thread?.stop();
@@ -89,8 +94,8 @@ export class Watch {
   }
 }
 
-function keyOf(directory: string, bell: BellKind): string {
-  return `${bell} ${directory}`;
+function keyOf({ directory, logId, bell }: WatchedPlace): string {
+  return `${bell} ${logId} ${directory}`;
 }
 
 const watches = new Map<string, Watch>();

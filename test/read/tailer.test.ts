@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Worker } from 'node:worker_threads';
-import { describe, expect, it } from 'vitest';
+import { MessagePort, Worker } from 'node:worker_threads';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { listTailers } from '../../src/control/readers-file.js';
 import {
   PositionLostError,
@@ -336,6 +336,24 @@ describe('a tailer on an event loop', () => {
     expect((await Promise.all(waiting)).every(Boolean)).toBe(true);
     reader.close();
     await appender.close();
+  });
+
+  it('keeps quiet when its log has been replaced by another', async () => {
+    const { log, appender, reader } = openBoth();
+    append(appender, 1);
+    const tailer = reader.tailer();
+    expect(drain(tailer)).toEqual([0]);
+    await appender.close();
+    rmSync(log, { recursive: true });
+    const another = openAppender(log, SMALL);
+    append(another, 9);
+    const asking = vi.spyOn(MessagePort.prototype, 'postMessage');
+    onTestFinished(() => asking.mockRestore());
+    expect(await tailer.nextAsync({ timeoutMs: 1000 })).toBe(false);
+    // Ten times a second, and not as often as it can.
+    expect(asking.mock.calls.length).toBeLessThan(50);
+    reader.close();
+    await another.close();
   });
 
   it('follows several logs at once', async () => {
