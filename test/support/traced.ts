@@ -67,16 +67,20 @@ function parse(lines: readonly string[], log: string): Call[] {
     const [, thread = '', resumed, name = ''] = /^(\d+) +(<\.\.\. )?(\w+)/.exec(text) ?? [];
     if (resumed !== undefined) {
       const call = unfinished.get(thread);
-      if (call !== undefined) call.end = line;
       unfinished.delete(thread);
+      if (call === undefined) continue;
+      call.end = line;
+      call.text = call.text.replace(/ <unfinished \.\.\.>$/, text.replace(/^.*? resumed>/, ''));
+      if (call.name === 'mmap') mappings.push({ path: call.path, ...extentOf(call.text) });
       continue;
     }
     const path = name === 'madvise' ? pathMapped(text, mappings) : pathIn(text, log);
     if (path === undefined) continue;
-    if (name === 'mmap') mappings.push({ path, ...extentOf(text) });
     const call = { name, path, text, isMainThread: thread === main, begin: line, end: line };
     calls.push(call);
+    // Where it has mapped something is known when it ends.
     if (text.endsWith('<unfinished ...>')) unfinished.set(thread, call);
+    else if (name === 'mmap') mappings.push({ path, ...extentOf(text) });
   }
   return calls;
 }
