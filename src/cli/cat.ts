@@ -3,7 +3,7 @@ import { Command, Option } from 'commander';
 import { openReader, type Cursor } from '../index.js';
 import { parseCount } from './arguments.js';
 import { EXIT_CODES_HELP, InputError } from './exit-codes.js';
-import { formatOffsets, note } from './output.js';
+import { noteLost } from './output.js';
 import { addRangeOptions, damageAtEnd, resolveRange, type RangeOptions } from './range.js';
 import { FORMATS, showRecord, type Layout, type RecordFormat } from './record-format.js';
 import { Sink } from './sink.js';
@@ -86,16 +86,12 @@ async function show(cursor: Cursor, from: number, sink: Sink, layout: Layout): P
   let expected = from;
   while (cursor.next()) {
     const { offset } = cursor;
-    if (offset !== expected) noteGap(expected, offset);
+    if (offset !== expected) noteLost({ from: expected, to: offset });
     expected = offset + 1;
     const unfinished = showRecord(sink, cursor, layout);
     if (unfinished !== undefined) await unfinished;
     if (sink.isFull) await sink.drain();
   }
-}
-
-function noteGap(from: number, to: number): void {
-  note(`${formatOffsets({ from, to })} lost to damage before a repair`);
 }
 
 function layoutOf(options: Options): Layout {

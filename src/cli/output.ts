@@ -1,5 +1,6 @@
 /** What goes to the terminal, or to whoever reads instead of one. */
 import pc from 'picocolors';
+import type { OffsetRange } from '../index.js';
 
 /** Colours where standard output is a terminal that has them. */
 export const colours = pc.createColors(
@@ -55,12 +56,17 @@ export function perSecond(count: number, ms: number): number {
 }
 
 /** `offsets 3 to 9`, of an exclusive-ended range. */
-export function formatOffsets({ from, to }: { from: number; to: number }): string {
+export function formatOffsets({ from, to }: OffsetRange): string {
   return to - from === 1 ? `offset ${from}` : `offsets ${from} to ${to - 1}`;
 }
 
 export function formatTime(timeMs: number): string {
   return new Date(timeMs).toISOString();
+}
+
+/** Tells of a gap between two records. */
+export function noteLost(range: OffsetRange): void {
+  note(`${formatOffsets(range)} lost to damage before a repair`);
 }
 
 /** Columns, each as wide as its widest cell; all but the last right-aligned. */

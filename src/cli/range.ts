@@ -53,8 +53,13 @@ export function damageAtEnd(
   options: RangeOptions,
   to: number,
 ): CorruptionError | undefined {
+  if (typeof options.to === 'object' || to < reader.boundOffset) return undefined;
+  return damageBehind(reader);
+}
+
+/** The damage that ends the log of an appender that has died, if that is what ends it. */
+export function damageBehind(reader: Reader): CorruptionError | undefined {
   const { boundOffset } = reader;
-  if (typeof options.to === 'object' || to < boundOffset) return undefined;
   return reader.damage().find(({ lost }) => lost !== undefined && lost.from >= boundOffset);
 }
 

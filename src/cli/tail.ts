@@ -10,13 +10,15 @@ import {
 import { parseCount, parseTime } from './arguments.js';
 import { EXIT_CODES_HELP } from './exit-codes.js';
 import { Interruption } from './interruption.js';
-import { note, plural } from './output.js';
+import { note, noteLost, plural } from './output.js';
+import { damageBehind } from './range.js';
 import { FORMATS, showRecord, type Layout, type RecordFormat } from './record-format.js';
 import { Sink } from './sink.js';
 
 const HELP = `
 With -f it goes on with what is appended, by whichever process, until it is interrupted. Records that
-are dropped before it comes to them are skipped, and their number is told.
+are dropped before it comes to them are skipped, and their number is told. Damage is an error, also at the
+end of the log.
 
 Examples:
   $ stratalog tail -f journal
@@ -74,6 +76,9 @@ async function tail(path: string, options: Options): Promise<void> {
       name: 'stratalog tail',
     });
     await show(tailer, sink, options, reader.boundOffset);
+    // Whoever follows meets it as the next record.
+    const damage = options.follow === true ? undefined : damageBehind(reader);
+    if (damage !== undefined) throw damage;
   } catch (error) {
     if (!ending.signal.aborted) throw error;
   } finally {
@@ -93,6 +98,7 @@ function startOf(reader: Reader, { since, lines }: Options): CursorStart {
 async function show(tailer: Tailer, sink: Sink, options: Options, end: number): Promise<void> {
   const { format, offsets = false, times = false, follow = false } = options;
   const layout: Layout = { format, framing: 'none', offsets, times };
+  let expected = tailer.nextOffset;
   let skipped = 0;
   const hasNext = (): boolean => (follow || tailer.nextOffset < end) && tailer.next();
   for (;;) {
@@ -101,7 +107,11 @@ async function show(tailer: Tailer, sink: Sink, options: Options, end: number): 
       if (!follow || !(await tailer.nextAsync())) return;
     }
     if (tailer.skipped > skipped) tellSkipped(tailer.skipped - skipped);
+    expected += tailer.skipped - skipped;
     skipped = tailer.skipped;
+    const { offset } = tailer.record;
+    if (offset !== expected) noteLost({ from: expected, to: offset });
+    expected = offset + 1;
     const unfinished = showRecord(sink, tailer.record, layout);
     if (unfinished !== undefined) await unfinished;
     if (sink.isFull) await sink.drain();

@@ -1,7 +1,14 @@
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { openAppender, openMonitor, openReader, type Appender } from '../../src/index.js';
-import { finished, madeLog, runCli, startCli } from '../support/cli.js';
+import {
+  openAppender,
+  openMonitor,
+  openReader,
+  repairLog,
+  type Appender,
+} from '../../src/index.js';
+import { finished, logWithDamagedEnd, madeLog, runCli, startCli } from '../support/cli.js';
+import { allFrames, flipBit, segmentFile, type FrameOnDisk } from '../support/log-damage.js';
 import { bytes, temporaryLogPath } from '../support/temporary-log.js';
 
 const TEN = Array.from({ length: 10 }, (_, i) => `r${i}`);
@@ -82,6 +89,44 @@ describe('tail', () => {
     const [, dropped] = /([\d,]+) records dropped/.exec(stderr) ?? [];
     expect(start).toBeGreaterThan(4900);
     expect([code, lines + Number(dropped?.replace(',', ''))]).toEqual([0, 5000]);
+  });
+
+  it.each([
+    [[], 'r0 r1 r2 r3 r4 r5 r6'],
+    [['-n', '2'], 'r5 r6'],
+    [['-n', '0'], ''],
+    [['--since', '2999-01-01'], ''],
+    [['--flushed', '-n', '1'], 'r6'],
+    [['-f', '-n', '1'], 'r6'],
+  ])('does not take damage that ends a log for its end: %j', async (options, shownFirst) => {
+    const path = await logWithDamagedEnd(TEN, 7);
+    const { code, stdout, stderr } = await runCli(['tail', ...options, path]);
+    expect([code, words(stdout)]).toEqual([2, shownFirst]);
+    expect(stderr).toMatch(/^stratalog: Damaged data in .* offsets 7 to 7 are affected\n$/);
+  });
+
+  it('shows what comes before damage, and begins behind it if that is far enough', async () => {
+    const path = await madeLog(TEN);
+    const { segment, position } = allFrames(path)[4] as FrameOnDisk;
+    flipBit(segmentFile(path, segment), position + 70);
+    const before = await runCli(['tail', '-n', '8', path]);
+    expect([before.code, words(before.stdout)]).toEqual([2, 'r2 r3']);
+    expect(before.stderr).toMatch(/^stratalog: Damaged data in .* offsets 4 to 4 are affected\n$/);
+    const behind = await runCli(['tail', '-n', '5', path]);
+    expect(behind).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  it('tells what a repair has found lost, and goes on behind it', async () => {
+    const path = await madeLog(TEN);
+    const { segment, position } = allFrames(path)[4] as FrameOnDisk;
+    flipBit(segmentFile(path, segment), position + 70);
+    repairLog(path);
+    for (const lines of ['8', '6']) {
+      const { code, stderr, stdout } = await runCli(['tail', '-n', lines, path]);
+      const expected = ['r2', 'r3', 'r5', 'r6', 'r7', 'r8', 'r9'].slice(8 - Number(lines));
+      expect([code, words(stdout)]).toEqual([0, expected.join(' ')]);
+      expect(stderr).toBe('stratalog: offset 4 lost to damage before a repair\n');
+    }
   });
 
   it('refuses a log that is not there', async () => {

@@ -50,6 +50,9 @@ describe('wrong use', () => {
     ['framing of text', ['cat', '--framing', 'length', '--format', 'text', 'x']],
     ['two formats at once', ['cat', '--json', '--format', 'hex', 'x']],
     ['offsets in raw bytes', ['cat', '--format', 'raw', '--offsets', 'x']],
+    ['a number of lines that is none', ['tail', '-n', '-1', 'x']],
+    ['a time to tail from in words', ['tail', '--since', 'today', 'x']],
+    ['no time between samples', ['top', '--interval', '0', 'x']],
     ['a scan by nothing', ['scan', 'x']],
     ['no threads to verify with', ['verify', '--workers', '0', 'x']],
     ['no time for a demo', ['demo', '--seconds', '0', 'x']],
@@ -70,13 +73,16 @@ describe('wrong use', () => {
 });
 
 describe('what is not a log', () => {
-  it.each(['cat', 'info', 'verify', 'repair'])('%s refuses a missing one with 1', async (verb) => {
-    const path = temporaryLogPath();
-    const result = await runCli([verb, path]);
-    expect(result.code).toBe(1);
-    expect(result.stderr).toMatch(/^stratalog: .+\n$/);
-    expect(existsSync(path)).toBe(false);
-  });
+  it.each(['cat', 'tail', 'info', 'top', 'verify', 'repair'])(
+    '%s refuses a missing one with 1',
+    async (verb) => {
+      const path = temporaryLogPath();
+      const result = await runCli([verb, path]);
+      expect(result.code).toBe(1);
+      expect(result.stderr).toMatch(/^stratalog: .+\n$/);
+      expect(existsSync(path)).toBe(false);
+    },
+  );
 
   it.each(VERBS.filter((verb) => verb !== 'bench'))(
     '%s refuses a folder of other things with 1, and leaves it alone',
