@@ -1,6 +1,10 @@
+import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { LogLockedError, inspectLock, openAppender, repairLog } from '../src/index.js';
+import { LogLockedError, inspectLock, openAppender, openReader, repairLog } from '../src/index.js';
+import { LockProbe } from '../src/mapping/lock.js';
+import { dieWith, fixture } from './support/dying.js';
 import { temporaryLogPath } from './support/temporary-log.js';
 
 describe('the lock', () => {
@@ -18,6 +22,41 @@ describe('the lock', () => {
     await appender.close();
     expect(inspectLock(path)).toEqual({ isLocked: false, holder: undefined });
     await openAppender(path).close();
+  });
+});
+
+describe('whoever asks for the lock again and again', () => {
+  it('sees holders come, close and die, by one descriptor', async () => {
+    const path = temporaryLogPath();
+    const descriptors = (): number => readdirSync('/proc/self/fd').length;
+    const probe = new LockProbe(path);
+    expect(probe.isHeld()).toBe(false);
+    const appender = openAppender(path, { maintenance: false });
+    const before = descriptors();
+    expect([probe.isHeld(), probe.isHeld(), descriptors() - before]).toEqual([true, true, 1]);
+    await appender.close();
+    expect(probe.isHeld()).toBe(false);
+    dieWith(path, {});
+    expect(probe.isHeld()).toBe(false);
+    const next = openAppender(path);
+    expect(probe.isHeld()).toBe(true);
+    probe.close();
+    expect(() => probe.isHeld()).toThrow(expect.objectContaining({ code: 'CLOSED' }));
+    await next.close();
+  });
+
+  it('drops no lock, nor any descriptor, when it stops asking', async () => {
+    const path = temporaryLogPath();
+    const appender = openAppender(path, { maintenance: false });
+    const descriptors = readdirSync('/proc/self/fd').length;
+    const reader = openReader(path);
+    reader.tailer().next({ timeoutMs: 1 });
+    reader.close();
+    expect(readdirSync('/proc/self/fd').length).toBe(descriptors);
+    // Asked for by another process: this one's own view of its locks would prove little.
+    const { stderr } = spawnSync(process.execPath, [fixture('hold-log.mjs'), path]);
+    expect(String(stderr)).toContain('LogLockedError');
+    await appender.close();
   });
 });
 

@@ -8,7 +8,7 @@
 import { closeSync, openSync, readFileSync, ftruncateSync, writeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { LogLockedError, storage, type LockHolder } from '../errors.js';
+import { LogClosedError, LogLockedError, storage, type LockHolder } from '../errors.js';
 import { LOCK_NAME } from '../format/names.js';
 import { isMissing } from './files.js';
 import { isByteLocked, lockByte } from './native.js';
@@ -51,6 +51,33 @@ export class AppenderLock {
   }
 }
 
+/**
+ * Whether an appender is alive, for those who ask again and again: it keeps the descriptor. Closing it
+ * drops no lock, not even this process's own: a lock belongs to the description that has taken it.
+ */
+export class LockProbe {
+  readonly #path: string;
+  #fd: number | undefined;
+  #isClosed = false;
+
+  constructor(directory: string) {
+    this.#path = join(directory, LOCK_NAME);
+  }
+
+  isHeld(): boolean {
+    if (this.#isClosed) throw new LogClosedError('lock', 'ask who holds it');
+    this.#fd ??= openIfThere(this.#path);
+    return this.#fd !== undefined && isByteLocked(this.#fd, APPENDER_BYTE, this.#path);
+  }
+
+  /** Idempotent. */
+  close(): void {
+    this.#isClosed = true;
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
+  }
+}
+
 /** Whether an appender is alive that has finished its recovery. */
 export function areWordsTrue(directory: string): boolean {
   return isHeld(join(directory, LOCK_NAME), WORDS_TRUE_BYTE);
@@ -63,17 +90,21 @@ export function lockHolder(directory: string): LockHolder | 'unknown' | undefine
 }
 
 function isHeld(path: string, byte: number): boolean {
-  let fd: number;
-  try {
-    fd = storage('open', path, () => openSync(path, 'r'));
-  } catch (error) {
-    if (isMissing(error)) return false;
-    throw error;
-  }
+  const fd = openIfThere(path);
+  if (fd === undefined) return false;
   try {
     return isByteLocked(fd, byte, path);
   } finally {
     closeSync(fd);
+  }
+}
+
+function openIfThere(path: string): number | undefined {
+  try {
+    return storage('open', path, () => openSync(path, 'r'));
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
   }
 }
 

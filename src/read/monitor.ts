@@ -4,6 +4,7 @@ import { listTailers } from '../control/readers-file.js';
 import type { LockHolder } from '../errors.js';
 import { DOORBELL, FLUSH_DOORBELL } from '../format/control-page.js';
 import type { TailerInfo } from '../format/readers-page.js';
+import { LockProbe } from '../mapping/lock.js';
 import { inspectLock } from './lock-state.js';
 import { openReader, type Reader } from './reader.js';
 import type { SegmentInfo } from './segment-set.js';
@@ -44,6 +45,7 @@ export function openMonitor(path: string): Monitor {
 export class Monitor {
   readonly path: string;
   readonly #control: ControlFile;
+  readonly #lock: LockProbe;
   readonly #reader: Reader;
   readonly #commits: WrappingCount;
   readonly #flushes: WrappingCount;
@@ -57,6 +59,7 @@ export class Monitor {
     this.path = directory;
     this.#reader = openReader(directory);
     this.#control = ControlFile.open(directory, 'read');
+    this.#lock = new LockProbe(directory);
     this.#commits = new WrappingCount(this.#control, DOORBELL);
     this.#flushes = new WrappingCount(this.#control, FLUSH_DOORBELL);
     const newest = this.#reader.segments(this.#reader.committedOffset).at(-1);
@@ -72,7 +75,7 @@ export class Monitor {
     const segment = this.#countBytes();
     return {
       timeMs: Date.now(),
-      writer: writerState(this.path, this.#control),
+      writer: writerState(this.#lock, this.#control),
       holder: inspectLock(this.path).holder,
       startOffset: reader.startOffset,
       committedOffset,
@@ -87,6 +90,7 @@ export class Monitor {
 
   close(): void {
     this.#reader.close();
+    this.#lock.close();
     this.#control.close();
   }
 

@@ -9,6 +9,7 @@ import {
 } from '../errors.js';
 import type { LogId } from '../format/identity.js';
 import { checkOffset } from '../format/integers.js';
+import { LockProbe } from '../mapping/lock.js';
 import { unknownChoice } from '../options.js';
 import type { Position, ReaderDescription } from './description.js';
 import { Cursor, type CursorSource, type CursorStart } from './cursor.js';
@@ -254,6 +255,7 @@ export class Reader {
     this.#flyweight.close();
     this.#segments.close();
     this.#tailerSource?.readers?.close();
+    this.#tailerSource?.lock.close();
     this.#control.close();
   }
 
@@ -265,6 +267,7 @@ export class Reader {
     return {
       directory: this.path,
       control: this.#control,
+      lock: new LockProbe(this.path),
       readers: ReadersFile.openIfPermitted(this.path, this.#control.logId),
       cursors: this.#source,
       committed: () => this.committedOffset,

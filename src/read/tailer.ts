@@ -5,6 +5,7 @@ import type { ReadersFile, TailerSlot } from '../control/readers-file.js';
 import { SESSION_EPOCH } from '../format/control-page.js';
 import { LogClosedError, LogError, OffsetOutOfRangeError, PositionLostError } from '../errors.js';
 import { checkFunction, checkSignal } from '../options.js';
+import type { LockProbe } from '../mapping/lock.js';
 import type { Cursor, CursorSource } from './cursor.js';
 import type { Position, TailerDescription } from './description.js';
 import type { RecordView } from './record-view.js';
@@ -36,6 +37,7 @@ export interface WaitOptions {
 export interface TailerSource {
   readonly directory: string;
   readonly control: ControlFile;
+  readonly lock: LockProbe;
   /** `undefined` where this process may not write it. */
   readonly readers: ReadersFile | undefined;
   readonly cursors: CursorSource;
@@ -99,7 +101,7 @@ export class Tailer {
   /** @internal Use `Reader.tailer`. */
   constructor(source: TailerSource, cursor: Cursor, options: TailerOptions, from?: Position) {
     checkOptions(options);
-    const { directory, control, readers, cursors } = source;
+    const { control, lock, readers, cursors } = source;
     this.#source = source;
     this.#cursor = cursor;
     this.#options = options;
@@ -116,7 +118,7 @@ export class Tailer {
     this.#shown = this.#slot?.offsets ?? new Float64Array(1);
     this.#shownAt = this.#slot?.at ?? 0;
     this.#sessionEpoch = control.sessionEpoch();
-    this.#writer = writerState(directory, control);
+    this.#writer = writerState(lock, control);
     this.#writerAskedAt = performance.now();
   }
 
@@ -147,7 +149,7 @@ export class Tailer {
   /** What has become of the writer, now. */
   get writer(): WriterState {
     this.#checkOpen('ask for the writer');
-    return writerState(this.#source.directory, this.#source.control);
+    return writerState(this.#source.lock, this.#source.control);
   }
 
   /**
@@ -366,12 +368,12 @@ export class Tailer {
 
   /** The kernel is asked only as often as a sleep ends by itself. */
   #lookForWriter(): void {
-    const { control, directory } = this.#source;
+    const { control, lock } = this.#source;
     const now = performance.now();
     const isClosed = isCleanlyClosed(control);
     if (isClosed === (this.#writer === 'closed') && now - this.#writerAskedAt < SLICE_MS) return;
     this.#writerAskedAt = now;
-    this.#noticeWriter(writerState(directory, control));
+    this.#noticeWriter(writerState(lock, control));
   }
 
   #noticeWriter(now: WriterState): void {

@@ -16,6 +16,7 @@ import {
   viewMemory,
   type Awaited,
 } from '../mapping/native.js';
+import { LockProbe } from '../mapping/lock.js';
 import { writerState, type WriterState } from './writer-state.js';
 
 /** Given to the thread when it starts. */
@@ -48,12 +49,14 @@ export type WatchReply = number;
 
 /** Where several words cannot be slept on at once, or there are too many, all are looked at so often. */
 const POLL_MS = 5;
+/** The kernel is asked for writers once in this time at most, on average: rarely for each of many logs. */
+const ASK_MS = 2;
 
 class WatchedLog {
   readonly bell: Bell;
   /** What the bell is expected to count; `undefined` while nobody asks. */
   seen: number | undefined;
-  readonly #directory: string;
+  readonly #lock: LockProbe;
   readonly #control: ControlFile;
   readonly #readers: ReadersFile | undefined;
   /** What the writer is expected to be. */
@@ -63,7 +66,7 @@ class WatchedLog {
   #askedAt = -Infinity;
 
   constructor(directory: string, kind: BellKind) {
-    this.#directory = directory;
+    this.#lock = new LockProbe(directory);
     this.#control = ControlFile.open(directory, 'read');
     this.#readers = ReadersFile.openIfPermitted(directory, this.#control.logId);
     this.bell = new Bell(kind, this.#control, this.#readers);
@@ -73,19 +76,22 @@ class WatchedLog {
     return this.#control.logId;
   }
 
-  /** Whether there is something to tell. If not, the bell knows that somebody sleeps. */
-  hasNews(seen: number): boolean {
+  /**
+   * Whether there is something to tell. If not, the bell knows that somebody sleeps. The kernel is asked
+   * for the writer every `askMs`.
+   */
+  hasNews(seen: number, now: number, askMs: number): boolean {
     if (!this.bell.prepareSleep(seen)) return true;
-    const now = performance.now();
-    if (this.#found !== this.writer || now - this.#askedAt >= SLICE_MS) {
+    if (this.#found !== this.writer || now - this.#askedAt >= askMs) {
       this.#askedAt = now;
-      this.#found = writerState(this.#directory, this.#control);
+      this.#found = writerState(this.#lock, this.#control);
     }
     return this.#found !== this.writer;
   }
 
   close(): void {
     this.#readers?.close();
+    this.#lock.close();
     this.#control.close();
   }
 }
@@ -167,10 +173,12 @@ class WatchThread {
   #sleep(command: Awaited): void {
     const awaited = [command];
     let sliceMs = SLICE_MS;
+    const now = performance.now();
+    const askMs = Math.max(SLICE_MS, this.#logs.size * ASK_MS);
     for (const [id, log] of this.#logs) {
       if (log?.seen === undefined) continue;
       const { bell, seen } = log;
-      if (log.hasNews(seen)) {
+      if (log.hasNews(seen, now, askMs)) {
         log.seen = undefined;
         this.#tell(id);
         continue;

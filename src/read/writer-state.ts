@@ -1,5 +1,5 @@
 import type { ControlFile } from '../control/control-file.js';
-import { lockHolder } from '../mapping/lock.js';
+import type { LockProbe } from '../mapping/lock.js';
 
 /**
  * What has become of the one who appends: at work (or recovering the log, to be at work next), gone
@@ -8,9 +8,9 @@ import { lockHolder } from '../mapping/lock.js';
 export type WriterState = 'appending' | 'closed' | 'died';
 
 /** Asks the control page, which a clean close marks, and the kernel, who alone knows of a death. */
-export function writerState(directory: string, control: ControlFile): WriterState {
+export function writerState(lock: LockProbe, control: ControlFile): WriterState {
   if (isCleanlyClosed(control)) return 'closed';
-  return lockHolder(directory) === undefined ? died(control) : 'appending';
+  return lock.isHeld() ? 'appending' : died(control);
 }
 
 /** Looked at again: it may have been closed between the two questions. */
