@@ -6,6 +6,7 @@ import { parseCount, parseSeconds } from './arguments.js';
 import { EXIT_CODES_HELP } from './exit-codes.js';
 import { Interruption } from './interruption.js';
 import { formatBytes, formatCount, perSecond, print, table } from './output.js';
+import { Screen } from './screen.js';
 
 const HELP = `
 Reads the counters that the log keeps in its control page, and costs the appender nothing. On a terminal
@@ -16,6 +17,9 @@ Examples:
   $ stratalog top --interval 0.5 journal
   $ stratalog top --samples 60 journal > minute.jsonl
 ${EXIT_CODES_HELP}`;
+
+/** Below this, there is no room for all columns of the tailers' table. */
+const NARROW_COLUMNS = 50;
 
 interface Options {
   readonly interval: number;
@@ -49,20 +53,21 @@ async function top(path: string, options: Options): Promise<void> {
   const ending = new AbortController();
   const interruption = new Interruption(() => ending.abort());
   const monitor = openMonitor(path);
-  const screen = new Screen();
+  const screen = process.stdout.isTTY ? new Screen(process.stdout) : undefined;
   try {
     let before = monitor.sample();
     for (let sample = 0; sample < options.samples; sample++) {
       await sleep(options.interval * 1000, undefined, { signal: ending.signal });
       const now = monitor.sample();
       const rates = ratesOf(before, now);
-      if (process.stdout.isTTY) screen.draw(describe(monitor.path, now, rates));
-      else print(JSON.stringify(jsonOf(now, rates)));
+      if (screen === undefined) print(JSON.stringify(jsonOf(now, rates)));
+      else screen.draw((columns) => describe(monitor.path, now, rates, columns));
       before = now;
     }
   } catch (error) {
     if (!ending.signal.aborted) throw error;
   } finally {
+    screen?.end();
     monitor.close();
     interruption.release();
   }
@@ -101,7 +106,8 @@ function lagOf(tailer: TailerInfo, sample: LogSample): number {
   return Math.max(0, bound - tailer.nextOffset);
 }
 
-function describe(path: string, sample: LogSample, rates: Rates): string[] {
+/** A narrow terminal gets what matters most. */
+function describe(path: string, sample: LogSample, rates: Rates, columns: number): string[] {
   const { startOffset, committedOffset, flushedOffset, segment } = sample;
   const lag = committedOffset - flushedOffset;
   const fields: [string, string][] = [
@@ -114,8 +120,9 @@ function describe(path: string, sample: LogSample, rates: Rates): string[] {
     ['offsets', `${formatCount(startOffset)} to ${formatCount(committedOffset)}`],
     ['segment', segment === undefined ? 'none' : segmentLine(segment)],
   ];
-  const lines = fields.map(([name, value]) => `${name.padEnd(10)}${value}`);
-  return [...lines, '', ...tailerLines(sample)];
+  const isNarrow = columns < NARROW_COLUMNS;
+  const lines = fields.map(([name, value]) => `${name.padEnd(isNarrow ? 9 : 10)}${value}`);
+  return [...lines, '', ...tailerLines(sample, isNarrow)];
 }
 
 function writerLine({ writer, holder }: LogSample): string {
@@ -130,7 +137,7 @@ function segmentLine(segment: NonNullable<LogSample['segment']>): string {
   return `${baseOffset}: ${formatCount(records)} records, ${share} % of ${formatBytes(sizeBytes)}`;
 }
 
-function tailerLines(sample: LogSample): string[] {
+function tailerLines(sample: LogSample, isNarrow: boolean): string[] {
   const { tailers } = sample;
   if (tailers.length === 0) return ['no tailers'];
   const rows = tailers.map((tailer) => [
@@ -138,21 +145,9 @@ function tailerLines(sample: LogSample): string[] {
     formatCount(tailer.nextOffset),
     tailer.followsFlushed ? 'flushed' : 'committed',
     String(tailer.pid),
-    tailer.name,
+    tailer.name.replaceAll('\n', ' '),
   ]);
-  return table([['lag', 'next', 'follows', 'process', 'tailer'], ...rows]).split('\n');
-}
-
-/** Lines that are drawn over those drawn before. */
-class Screen {
-  #lines = 0;
-
-  draw(lines: readonly string[]): void {
-    const columns = process.stdout.columns || 80;
-    const rows = (process.stdout.rows || 24) - 1;
-    const shown = lines.slice(0, rows).map((line) => line.slice(0, columns));
-    const up = this.#lines > 0 ? `\u001B[${this.#lines}A\r\u001B[J` : '';
-    process.stdout.write(`${up}${shown.join('\n')}\n`);
-    this.#lines = shown.length;
-  }
+  const cells = [['lag', 'next', 'follows', 'process', 'tailer'], ...rows];
+  const shown = isNarrow ? cells.map((row) => [row[0] ?? '', row[4] ?? '']) : cells;
+  return table(shown).split('\n');
 }

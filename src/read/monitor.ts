@@ -1,8 +1,10 @@
-import { resolve } from 'node:path';
+import { statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { ControlFile } from '../control/control-file.js';
 import { listTailers } from '../control/readers-file.js';
-import type { LockHolder } from '../errors.js';
+import { LogError, storage, type LockHolder } from '../errors.js';
 import { DOORBELL, FLUSH_DOORBELL } from '../format/control-page.js';
+import { CONTROL_NAME } from '../format/names.js';
 import type { TailerInfo } from '../format/readers-page.js';
 import { LockProbe } from '../mapping/lock.js';
 import { inspectLock } from './lock-state.js';
@@ -44,6 +46,8 @@ export function openMonitor(path: string): Monitor {
 /** The instrument panel of a log: `sample` it as often as you like. */
 export class Monitor {
   readonly path: string;
+  /** Of the control file, which lasts as long as the log. */
+  readonly #inode: number | undefined;
   readonly #control: ControlFile;
   readonly #lock: LockProbe;
   readonly #reader: Reader;
@@ -57,6 +61,7 @@ export class Monitor {
   /** @internal Use `openMonitor`. */
   constructor(directory: string) {
     this.path = directory;
+    this.#inode = inodeOf(directory);
     this.#reader = openReader(directory);
     this.#control = ControlFile.open(directory, 'read');
     this.#lock = new LockProbe(directory);
@@ -66,8 +71,14 @@ export class Monitor {
     if (newest !== undefined) this.#stand(newest);
   }
 
-  /** @throws As a reader */
+  /**
+   * @throws {LogError} `NOT_A_LOG`: the log has been removed, or another one is in its place
+   * @throws As a reader
+   */
   sample(): LogSample {
+    if (inodeOf(this.path) !== this.#inode) {
+      throw new LogError('NOT_A_LOG', `Cannot sample ${this.path}: the log is not there any more`);
+    }
     const reader = this.#reader;
     // In this order none is ahead of the one before it.
     const { flushedOffset } = reader;
@@ -112,6 +123,11 @@ export class Monitor {
     this.#segmentBase = baseOffset;
     this.#usedBytes = usedBytes;
   }
+}
+
+function inodeOf(directory: string): number | undefined {
+  const path = join(directory, CONTROL_NAME);
+  return storage('look at', path, () => statSync(path, { throwIfNoEntry: false }))?.ino;
 }
 
 /** A 32-bit counter of the control page that wraps, made one that does not. */
