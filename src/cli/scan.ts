@@ -7,14 +7,21 @@ import { Interruption } from './interruption.js';
 import { moduleScan, type ModuleOptions } from './module-scan.js';
 import { note, print } from './output.js';
 import { ProgressLine } from './progress.js';
+import {
+  LIMIT_OPTION,
+  READY_MADE_OPTIONS,
+  readyMadeScan,
+  type ReadyMadeOptions,
+} from './ready-made-scan.js';
 import { addRangeOptions, damageAtEnd, resolveRange, type RangeOptions } from './range.js';
 import { jsonOf, textOf } from './value-format.js';
 
 const HELP = `
-Runs a function of yours over the log, in several threads. The log is cut into pieces; the function is
-called with a cursor over each, and returns what it has found there. Numbers are added up; anything else
-is printed as an array, in the order of the log. With --reduce, the module's export of that name puts
-the results together instead: (value, result) => value, beginning with the first result.
+Answers --count, --bytes, --rate, --sizes or --find; or, with --module, runs a function of yours. The log is
+cut into pieces; the function is called with a cursor over each, and returns what it has found there.
+Numbers are added up; anything else is printed as an array, in the order of the log. With --reduce, the
+module's export of that name puts the results together instead: (value, result) => value, beginning with
+the first result.
 
   // sum.js: bytes of all records
   export default function sum(cursor, args) {
@@ -28,13 +35,16 @@ error, unless --skip-damage is given: then it is told, the rest is scanned, and 
 lies behind damage that ends a log cannot be read before a repair; that remains an error without --to.
 
 Examples:
+  $ stratalog scan journal --count
+  $ stratalog scan journal --rate 60 --since 2026-01-31
+  $ stratalog scan journal --find 'order 4711' --limit 10
   $ stratalog scan journal --module ./sum.js
   $ stratalog scan journal --module ./sum.js --since 2026-01-31 --workers 4
   $ stratalog scan ticks --module ./ticks.js --export highest --args '{"column": 8}' --reduce higher
   $ stratalog scan journal --module ./sum.js --json | jq .records
 ${EXIT_CODES_HELP}`;
 
-interface Options extends RangeOptions, Partial<ModuleOptions> {
+interface Options extends RangeOptions, ReadyMadeOptions, Partial<ModuleOptions> {
   readonly flushed?: boolean;
   readonly workers?: number;
   readonly skipDamage?: boolean;
@@ -44,11 +54,19 @@ interface Options extends RangeOptions, Partial<ModuleOptions> {
 /** A scan that is yet to be told where. */
 export type Scan = (log: Reader, settings: ScanSettings) => Promise<ScanResult<unknown>>;
 
+/** What is to be scanned for, and how the answer is told where JSON is not asked for. */
+export interface Question {
+  readonly run: Scan;
+  readonly describe: (value: unknown) => string;
+}
+
 export function scanCommand(): Command {
   const command = new Command('scan')
-    .summary('run a function over all records')
-    .description('Runs a function over the records of a log, in several threads.')
-    .argument('<log>', 'directory of the log')
+    .summary('ask something of all records')
+    .description('Answers a question about the records of a log, by several threads.')
+    .argument('<log>', 'directory of the log');
+  for (const option of [...READY_MADE_OPTIONS, LIMIT_OPTION]) command.addOption(option);
+  command
     .option('--module <file>', 'JavaScript module with the function')
     .option('--export <name>', "export that is the function (default: 'default')")
     .addOption(new Option('--args <json>', "the function's second argument").argParser(parseJson))
@@ -63,7 +81,7 @@ export function scanCommand(): Command {
 }
 
 async function scan(path: string, options: Options): Promise<void> {
-  const run = await scanOf(options);
+  const { run, describe } = await questionOf(options);
   const bound = options.flushed === true ? 'flushed' : 'committed';
   const reader = openReader(path, { bound });
   try {
@@ -72,16 +90,25 @@ async function scan(path: string, options: Options): Promise<void> {
       workers: options.workers,
       onDamage: options.skipDamage === true ? 'skip' : 'error',
     });
-    if (result !== undefined) show(result, options);
+    if (result !== undefined) show(result, describe, options);
   } finally {
     reader.close();
   }
 }
 
 /** What the options ask for. */
-async function scanOf({ module, ...options }: Options): Promise<Scan> {
-  if (module === undefined) throw new InputError('Say what to run: --module FILE');
-  return moduleScan({ module, ...options });
+async function questionOf({ module, ...options }: Options): Promise<Question> {
+  const readyMade = readyMadeScan(options);
+  if (module !== undefined) {
+    return { run: await moduleScan({ module, ...options }), describe: textOf };
+  }
+  for (const name of ['export', 'args', 'reduce'] as const) {
+    if (options[name] !== undefined) throw new InputError(`--${name} goes with --module`);
+  }
+  if (readyMade !== undefined) return readyMade;
+  throw new InputError(
+    'Say what to ask: --count, --bytes, --rate, --sizes, --find, or --module FILE',
+  );
 }
 
 /** Not told where to end, the scan finds the end itself, and tells of damage there. */
@@ -113,8 +140,13 @@ async function interruptible(
   }
 }
 
-function show(result: ScanResult<unknown>, { json }: Options): void {
-  print(json === true ? jsonOf(result, 2) : textOf(result.value));
+function show(
+  result: ScanResult<unknown>,
+  describe: Question['describe'],
+  { json }: Options,
+): void {
+  const text = json === true ? jsonOf(result, 2) : describe(result.value);
+  if (text !== '') print(text);
   for (const { message } of result.damage) note(message);
   if (result.damage.length > 0) process.exitCode = EXIT_DAMAGE;
 }

@@ -114,6 +114,105 @@ describe('scan --module', () => {
   });
 });
 
+describe('scan without a module', () => {
+  const records = ['', 'a', 'bb needle', 'ccc', 'needle'];
+
+  it.each([
+    [['--count'], ['5']],
+    [['--count', '--from', '3'], ['2']],
+    [['--bytes'], ['19']],
+    [
+      ['--find', 'needle'],
+      ['2', '4'],
+    ],
+    [['--find', 'needle', '--limit', '1'], ['2']],
+    [['--find', 'hay'], []],
+    [
+      ['--sizes', '--workers', '1'],
+      [
+        '   size  records  bytes',
+        '      0        1  0 B',
+        '      1        1  1 B',
+        ' 2 to 3        1  3 B',
+        ' 4 to 7        1  6 B',
+        '8 to 15        1  9 B',
+      ],
+    ],
+  ])('answers %j', async (options, expected) => {
+    const path = await madeLog(records);
+    const { code, stdout, stderr } = await runCli(['scan', path, ...options]);
+    expect({ code, stderr, lines: lines(stdout) }).toEqual({
+      code: 0,
+      stderr: '',
+      lines: expected,
+    });
+  });
+
+  it('answers --rate by the times of commits, in steps of so many seconds', async () => {
+    const path = temporaryLogPath();
+    const appender = openAppender(path);
+    appender.append(bytes('first'));
+    const begun = Date.now();
+    while (Date.now() < begun + 1100) await new Promise((resolve) => setTimeout(resolve, 20));
+    appender.appendBatch([bytes('second'), bytes('third')]);
+    await appender.close();
+    const { code, stdout } = await runCli(['scan', path, '--rate', '0.5', '--json']);
+    const { value } = JSON.parse(String(stdout)) as { value: { timeMs: number }[] };
+    expect([code, value]).toMatchObject([
+      0,
+      [
+        { records: 1, bytes: 5 },
+        { records: 2, bytes: 11 },
+      ],
+    ]);
+    expect(value.map(({ timeMs }) => timeMs % 500)).toEqual([0, 0]);
+    const [head, ...rows] = lines((await runCli(['scan', path, '--rate', '0.5'])).stdout);
+    expect(head).toMatch(/^ +time  records  bytes$/);
+    const times = value.map(({ timeMs }) => new Date(timeMs).toISOString());
+    expect(rows.map((row) => row.trim().split(/ {2,}/))).toEqual([
+      [times[0], '1', '5 B'],
+      [times[1], '2', '11 B'],
+    ]);
+  });
+
+  it('answers as JSON what is asked, and what was scanned for it', async () => {
+    const path = await madeLog(records);
+    const { stdout } = await runCli(['scan', path, '--find', 'needle', '--limit', '1', '--json']);
+    expect(JSON.parse(String(stdout))).toMatchObject({ value: [2], from: 0, damage: [] });
+    const sizes = await runCli(['scan', path, '--sizes', '--json', '--to', '1']);
+    expect(JSON.parse(String(sizes.stdout))).toMatchObject({
+      value: [{ fromBytes: 0, toBytes: 1, records: 1, bytes: 0 }],
+      to: 1,
+    });
+  });
+
+  it('takes damage for an error, or counts the rest, as with a module', async () => {
+    const path = await madeLog(TEN);
+    spoil(path, 4);
+    expect(await runCli(['scan', path, '--count'])).toMatchObject({ code: 2 });
+    const rest = await runCli(['scan', path, '--count', '--skip-damage']);
+    expect([rest.code, lines(rest.stdout)]).toEqual([2, ['9']]);
+  });
+
+  it.each([
+    [['--count', '--bytes'], /'--count' cannot be used with option '--bytes'/],
+    [['--find', 'x', ...MODULE], /'--find <text>' cannot be used with option '--module <file>'/],
+    [['--count', '--limit', '3'], /A limit goes with --find/],
+    [['--find', 'x', '--limit', '0'], /limit/],
+    [['--find', ''], /Cannot search for no bytes at all/],
+    [['--rate', '0'], /Expected a number of seconds/],
+    [['--sizes', '--args', '1'], /--args goes with --module/],
+    [['--sizes', '--export', 'x'], /--export goes with --module/],
+    [['--reduce', 'x'], /--reduce goes with --module/],
+  ])('refuses %j with 1 and one line', async (options, message) => {
+    const path = await madeLog(records);
+    const { code, stdout, stderr } = await runCli(['scan', path, ...options]);
+    expect([code, String(stdout)]).toEqual([1, '']);
+    expect(stderr).toMatch(/^stratalog: .+\n$/);
+    expect(stderr).toMatch(message);
+  });
+});
+
 describe('scan --module that cannot', () => {
   it.each([
     [['--export', 'nothing'], /TypeError: Cannot find export nothing of .*it exports /],
@@ -134,7 +233,7 @@ describe('scan --module that cannot', () => {
 
   it('because none is named says so', async () => {
     const { code, stderr } = await runCli(['scan', await madeLog(TEN)]);
-    expect([code, stderr]).toEqual([1, 'stratalog: Say what to run: --module FILE\n']);
+    expect([code, stderr]).toEqual([1, expect.stringContaining('Say what to ask: --count, ')]);
   });
 
   it('reduce because that is asynchronous says so', async () => {
