@@ -11,6 +11,9 @@
  * | a batch in part: nothing more to read, but not at the end of a batch | forbidden |
  * | the end while the log is not closed; an error; a hang                | forbidden |
  *
+ * A batch is in part for less than a microsecond, if it ever is, so one appender and a tailer that looks all
+ * the time are left alone for that line as well.
+ *
  * `STRATALOG_KILLS` sets how many appenders are killed (8 by default), `STRATALOG_SEED` repeats a run's
  * choices.
  */
@@ -23,6 +26,7 @@ import { expect, it } from 'vitest';
 import { openAppender, openReader, verifyLog } from '../../src/index.js';
 import { checkRecord, makeRecord, randomFrom } from '../fixtures/witnessed-record.mjs';
 import { dieWith, fixture } from '../support/dying.js';
+import { range } from '../support/logs.js';
 import { temporaryLogPath } from '../support/temporary-log.js';
 
 const KILLS = Number(process.env['STRATALOG_KILLS'] ?? 8);
@@ -32,7 +36,7 @@ const SEGMENT = { segmentSizeBytes: 64 * 1024 };
 interface Task {
   readonly log: string;
   readonly bound: 'committed' | 'flushed';
-  readonly how: 'blocked' | 'async';
+  readonly how: 'blocked' | 'spinning' | 'async';
   readonly from: 'start' | number;
 }
 
@@ -117,3 +121,22 @@ it(`tailers see everything once, whoever writes and dies (${KILLS} kills, seed $
   expect(checkRecord(end - 1, reader.get(end - 1).payload)).toBe(end);
   reader.close();
 });
+
+it.each(['thread', 'process'] as const)(
+  'a tailer in another %s that looks all the time sees each batch whole or not at all',
+  async (place) => {
+    const log = temporaryLogPath();
+    const appender = openAppender(log, { ...SEGMENT, maintenance: false });
+    const tailing = start(place, { log, bound: 'committed', how: 'spinning', from: 'start' });
+    await tailing.ready;
+    for (let batch = 0; batch < 2000; batch++) {
+      const at = appender.nextOffset;
+      const count = 2 + (batch % 60);
+      appender.appendBatch(range(0, count).map((i) => makeRecord(at + i, at, count)));
+      if (batch % 50 === 0) await sleep(0);
+    }
+    const end = appender.nextOffset;
+    await appender.close();
+    expect(await tailing.outcome).toEqual({ from: 0, to: end, isEnded: true });
+  },
+);
