@@ -38,6 +38,7 @@ describe('tail', () => {
     [['-n', '2', '--offsets', '--flushed'], '8\tr8 9\tr9'],
     [['-n', '1', '--format', 'hex'], '7239'],
     [['--since', '2999-01-01'], ''],
+    [['--since', '2000-01-01', '-n', '1'], 'r0 r1 r2 r3 r4 r5 r6 r7 r8 r9'],
     [['-f', '--until-close', '-n', '2'], 'r8 r9'],
   ])('with %j shows: %s', async (options, expected) => {
     const path = await madeLog(TEN);
@@ -137,7 +138,7 @@ describe('tail', () => {
 
 describe('top', () => {
   it('prints a JSON object a line where there is no terminal', async () => {
-    const { path, appender } = open();
+    const { path, appender } = open({ segmentSizeBytes: 1024 * 1024 });
     const reader = openReader(path);
     const tailer = reader.tailer({ name: 'slow' });
     const child = startCli(['top', '--interval', '0.2', '--samples', '2', path]);
@@ -150,14 +151,23 @@ describe('top', () => {
       .split('\n')
       .map((line) => JSON.parse(line) as Record<string, unknown>);
     expect([code, samples.length]).toEqual([0, 2]);
-    const last = samples[1] as { committedOffset: number; recordsPerSecond: number };
+    const last = samples[1] as {
+      committedOffset: number;
+      recordsPerSecond: number;
+      commitsPerSecond: number;
+      bytesPerSecond: number;
+    };
     expect(last).toMatchObject({
       writer: 'appending',
       holder: { pid: process.pid },
       segment: { baseOffset: 0 },
+      flushLag: expect.any(Number) as number,
+      flushesPerSecond: expect.any(Number) as number,
       tailers: [{ name: 'slow', nextOffset: 0, lag: last.committedOffset, pid: process.pid }],
     });
     expect(last.recordsPerSecond).toBeGreaterThan(0);
+    expect(last.commitsPerSecond).toBeGreaterThan(0);
+    expect(last.bytesPerSecond).toBeGreaterThan(0);
     tailer.close();
     reader.close();
     await appender.close();

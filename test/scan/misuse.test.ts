@@ -7,6 +7,7 @@ import {
   LogError,
   OffsetOutOfRangeError,
   ScanError,
+  openAppender,
   scan,
   type ScanOptions,
 } from '../../src/index.js';
@@ -55,6 +56,20 @@ describe('scan() refuses, before any thread is started,', () => {
     const started = watchPiscina();
     expect(await rejectionOf(scan(log, wrong(change)))).toBeInstanceOf(kind);
     expect(started()).toBe(0);
+  });
+
+  it('an offset that has been dropped', async () => {
+    const log = await numberedLog(1000, 200);
+    const appender = openAppender(log, { maintenance: false });
+    const startOffset = await appender.dropBefore(600);
+    await appender.close();
+    expect(startOffset).toBeGreaterThan(0);
+    for (const range of [{ from: 0 }, { from: startOffset - 1 }, { to: startOffset - 1 }]) {
+      const error = await rejectionOf(scan(log, wrong(range)));
+      expect(error).toBeInstanceOf(OffsetOutOfRangeError);
+    }
+    const error = await rejectionOf(scan(log, wrong({ from: startOffset - 1 })));
+    expect(error).toMatchObject({ code: 'OFFSET_OUT_OF_RANGE', startOffset });
   });
 
   it('threads besides a pool', async () => {

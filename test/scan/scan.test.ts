@@ -62,6 +62,14 @@ describe('scan() of a log of 1000 records', () => {
     expect([pieces, offsets(value)]).toEqual([1, range(0, 1000)]);
   });
 
+  it('by default cuts pieces of a MiB or more, so that no thread holds up the end for long', async () => {
+    const log = await numberedLog(40_000, 200, { segmentSizeBytes: 4 * 1024 * 1024 });
+    const { pieceBytes: _, ...byDefault } = describeCall;
+    const { value, bytes } = await scan<Call>(log, byDefault);
+    expect(value.length).toBeGreaterThan(bytes / 1024 ** 2 / 2);
+    for (const { piece } of value) expect(piece.bytes).toBeLessThan(2 * 1024 ** 2);
+  });
+
   it('gives every call the arguments as they were when the scan began', async () => {
     const log = await numberedLog(1000, 200);
     const args = { column: 8, names: new Map([['a', 1n]]) };
