@@ -10,6 +10,7 @@ const ALL = [
   'flush',
   'scan',
   'parallel-scan',
+  'verify',
   'get',
   'allocation',
   'open',
