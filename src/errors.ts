@@ -8,8 +8,10 @@
 export type LogErrorCode =
   | 'CLOSED'
   | 'CORRUPTION'
+  | 'INVALID_SCHEMA'
   | 'LOCKED'
   | 'LOST'
+  | 'MALFORMED_EVENT'
   | 'NOT_A_LOG'
   | 'OFFSET_OUT_OF_RANGE'
   | 'POISONED'
@@ -17,6 +19,7 @@ export type LogErrorCode =
   | 'RECORD_TOO_LARGE'
   | 'RESERVED'
   | 'SCAN_FAILED'
+  | 'SCHEMA_MISMATCH'
   | 'STORAGE'
   | 'UNSUPPORTED_PLATFORM'
   | 'UNSUPPORTED_VERSION'
@@ -269,3 +272,41 @@ const ERRNO_TEXT: Readonly<Record<string, string>> = {
   ENOTDIR: 'not a directory',
   EROFS: 'read-only file system',
 };
+
+/** A schema that cannot be read or used. */
+export class SchemaError extends LogError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('INVALID_SCHEMA', message, options);
+  }
+}
+
+/** A log's events follow another schema, and the change is none that FlatBuffers allows. */
+export class SchemaMismatchError extends LogError {
+  /** What differs, a sentence each. */
+  readonly differences: readonly string[];
+
+  constructor(path: string, differences: readonly string[]) {
+    super(
+      'SCHEMA_MISMATCH',
+      `Cannot open ${path}: its events follow another schema: ${differences.join('; ')}`,
+    );
+    this.differences = differences;
+  }
+}
+
+/** Bytes that are no FlatBuffer of their schema. */
+export class MalformedEventError extends LogError {
+  readonly reason: string;
+  /** Byte of the event at which it was noticed. */
+  readonly position: number;
+  /** Names on the way from the root, such as `body.samples[3].x`; empty for the root itself. */
+  readonly field: string;
+
+  constructor(reason: string, position: number, field = '') {
+    const where = field === '' ? '' : ` in ${field}`;
+    super('MALFORMED_EVENT', `Malformed event${where} at byte ${position}: ${reason}`);
+    this.reason = reason;
+    this.position = position;
+    this.field = field;
+  }
+}

@@ -52,14 +52,18 @@ export {
   LogClosedError,
   LogError,
   LogLockedError,
+  MalformedEventError,
   OffsetOutOfRangeError,
   PositionLostError,
   RecordLostError,
   RecordTooLargeError,
   ScanError,
+  SchemaError,
+  SchemaMismatchError,
   StorageError,
   UnsupportedVersionError,
   type LockHolder,
   type LogErrorCode,
   type OffsetRange,
 } from './errors.js';
+export { eventSchema, type EventSchema } from './events/schema.js';

@@ -15,7 +15,8 @@ const LAYERS: readonly (readonly string[])[] = [
   ['control', 'segment'],
   ['maintenance', 'recovery'],
   ['append', 'read'],
-  ['scan'],
+  ['events', 'scan'],
+  ['query'],
   ['index'],
   ['cli'],
 ];
@@ -27,6 +28,7 @@ const KEPT_IN: Readonly<Record<string, string>> = {
   commander: 'cli',
   picocolors: 'cli',
   piscina: 'scan',
+  flatbuffers: 'events',
 };
 
 interface Import {

@@ -1,0 +1,137 @@
+/**
+ * What a FlatBuffers schema says, as linked plain data. Everything here is read-only; types refer to
+ * each other directly, so the graph may have cycles.
+ */
+
+/** Fixed-size kinds of a value, named by their bits. `bool` takes a byte. */
+export type ScalarKind =
+  | 'bool'
+  | 'int8'
+  | 'uint8'
+  | 'int16'
+  | 'uint16'
+  | 'int32'
+  | 'uint32'
+  | 'int64'
+  | 'uint64'
+  | 'float32'
+  | 'float64';
+
+/** Bytes of each kind, which is also how it is aligned. */
+export const SCALAR_BYTES: Readonly<Record<ScalarKind, number>> = {
+  bool: 1,
+  int8: 1,
+  uint8: 1,
+  int16: 2,
+  uint16: 2,
+  int32: 4,
+  uint32: 4,
+  int64: 8,
+  uint64: 8,
+  float32: 4,
+  float64: 8,
+};
+
+export interface ScalarType {
+  readonly kind: 'scalar';
+  readonly scalar: ScalarKind;
+  /** The enum whose values it holds. */
+  readonly enum: EnumType | undefined;
+}
+
+export interface StringType {
+  readonly kind: 'string';
+}
+
+/** A vector of anything but vectors. */
+export interface VectorType {
+  readonly kind: 'vector';
+  readonly element: Exclude<Type, VectorType | ArrayType>;
+}
+
+/** A fixed number of scalars or structs, inline; in structs only. */
+export interface ArrayType {
+  readonly kind: 'array';
+  readonly element: ScalarType | StructType;
+  readonly length: number;
+}
+
+export interface EnumType {
+  readonly kind: 'enum';
+  /** With its namespace. */
+  readonly name: string;
+  readonly underlying: ScalarKind;
+  /** Whether values are sets of named bits, printed as names with spaces between. */
+  readonly isBitFlags: boolean;
+  /** By value, ascending. */
+  readonly values: readonly { readonly name: string; readonly value: number | bigint }[];
+}
+
+/** One of several types; which, a byte tells that is a field of its own: `<name>_type`, 0 for none. */
+export interface UnionType {
+  readonly kind: 'union';
+  readonly name: string;
+  readonly members: readonly UnionMember[];
+}
+
+export interface UnionMember {
+  readonly name: string;
+  /** From 1. */
+  readonly tag: number;
+  readonly type: TableType | StructType | StringType;
+}
+
+/** Inline, without a vtable: every field is there, at a fixed place. */
+export interface StructType {
+  readonly kind: 'struct';
+  readonly name: string;
+  readonly fields: readonly StructField[];
+  readonly bytes: number;
+  readonly align: number;
+}
+
+export interface StructField {
+  readonly name: string;
+  readonly type: ScalarType | StructType | ArrayType;
+  /** Byte position in the struct. */
+  readonly at: number;
+}
+
+export interface TableType {
+  readonly kind: 'table';
+  readonly name: string;
+  /** In the order of their ids. The discriminator of a union is not listed by itself. */
+  readonly fields: readonly TableField[];
+}
+
+export interface TableField {
+  readonly name: string;
+  readonly type: ScalarType | StringType | StructType | TableType | VectorType | UnionType;
+  /**
+   * Number of its slot in the vtable, from 0. A union's discriminator, or the vector of them that goes
+   * with a vector of unions, has the slot before.
+   */
+  readonly id: number;
+  /** What a scalar that is left out counts as; 0 for other types. */
+  readonly defaultValue: number | bigint;
+  /** A scalar without a default: left out, it is null. */
+  readonly isOptional: boolean;
+  /** May not be left out. */
+  readonly isRequired: boolean;
+  readonly isDeprecated: boolean;
+}
+
+export type Type =
+  ScalarType | StringType | VectorType | ArrayType | UnionType | StructType | TableType;
+
+/** A whole schema, as a `.bfbs` file holds it. */
+export interface SchemaModel {
+  readonly tables: readonly TableType[];
+  readonly structs: readonly StructType[];
+  readonly enums: readonly EnumType[];
+  readonly unions: readonly UnionType[];
+  /** What `root_type` names. */
+  readonly root: TableType | undefined;
+  /** Four characters, if there is one. */
+  readonly fileIdentifier: string | undefined;
+}
