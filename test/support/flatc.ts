@@ -47,6 +47,16 @@ export class Flatc {
     return new TextDecoder().decode(this.#read(`${folder}/e.json`));
   }
 
+  /** What flatc has against one schema following another; empty if nothing. */
+  conform(older: string, newer: string): string {
+    const folder = this.#folder();
+    this.#runner.mountFile(`${folder}/older.fbs`, older);
+    this.#runner.mountFile(`${folder}/newer.fbs`, newer);
+    const args = ['--conform', `${folder}/older.fbs`, `${folder}/newer.fbs`];
+    const { code, stdout, stderr } = this.#runner.runCommand(args);
+    return code === 0 ? '' : `${stdout}${stderr}`;
+  }
+
   #folder(): string {
     return `/run${this.#runs++}`;
   }
