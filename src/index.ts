@@ -67,3 +67,9 @@ export {
   type OffsetRange,
 } from './errors.js';
 export { eventSchema, type EventSchema } from './events/schema.js';
+export { compareSchemas } from './events/compatibility.js';
+export {
+  openEventAppender,
+  type EventAppender,
+  type EventAppenderOptions,
+} from './events/event-appender.js';

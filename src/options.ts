@@ -1,4 +1,5 @@
 /** Options of appender and reader: their defaults, and the checks that misuse meets first. */
+import { hasEventsLine } from './format/application-header.js';
 import {
   FIRST_FRAME_AT,
   MAX_APPLICATION_HEADER_BYTES,
@@ -123,12 +124,19 @@ function checkHeader(header: Uint8Array | undefined): Uint8Array | undefined {
   if (!(header instanceof Uint8Array)) {
     throw new TypeError('Invalid header: expected a Uint8Array');
   }
+  if (hasEventsLine(header)) {
+    throw new RangeError('Invalid header: it begins as only that of a typed log does');
+  }
+  return checkHeaderSize(header).slice();
+}
+
+export function checkHeaderSize(header: Uint8Array): Uint8Array {
   if (header.length > MAX_APPLICATION_HEADER_BYTES) {
     throw new RangeError(
       `Invalid header: expected at most ${MAX_APPLICATION_HEADER_BYTES} bytes, got ${header.length}`,
     );
   }
-  return header.slice();
+  return header;
 }
 
 export function checkInteger(name: string, value: number, min: number, max: number): void {

@@ -6,10 +6,22 @@ import { ringAll } from '../control/bell.js';
 import { ControlFile, createControl } from '../control/control-file.js';
 import { ReadersFile } from '../control/readers-file.js';
 import { CorruptionError, LogError, storage } from '../errors.js';
-import { CONTROL_NAME, LOCK_NAME, isTemporaryName, segmentBaseOf } from '../format/names.js';
+import { decodeApplicationHeader, encodeApplicationHeader } from '../format/application-header.js';
+import {
+  CONTROL_NAME,
+  LOCK_NAME,
+  isTemporaryName,
+  schemaFileNameOf,
+  segmentBaseOf,
+} from '../format/names.js';
 import { isDurableStorage, syncDirectory } from '../mapping/files.js';
 import { AppenderLock } from '../mapping/lock.js';
-import { appenderSettings, type AppenderOptions, type AppenderSettings } from '../options.js';
+import {
+  appenderSettings,
+  checkHeaderSize,
+  type AppenderOptions,
+  type AppenderSettings,
+} from '../options.js';
 import { nowNs, recoverLog, type RecoveredLog } from '../recovery/recover.js';
 import { listNames } from '../segment/directory.js';
 import type { WritableSegment } from '../segment/writable-segment.js';
@@ -30,16 +42,50 @@ import { SegmentSupply } from './segment-supply.js';
  * @throws {TypeError} an option of the wrong kind
  */
 export function openAppender(path: string, options: AppenderOptions = {}): Appender {
+  return openAppenderWith(path, options, keepEventsLine);
+}
+
+/** A log that is locked and recovered, and about to be appended to. */
+export interface LogBeforeAppending {
+  readonly directory: string;
+  /** Application header of its newest segment; `undefined` if there is none yet. */
+  readonly newestHeader: Uint8Array | undefined;
+  /** The header that the options give. */
+  readonly ownHeader: Uint8Array | undefined;
+}
+
+/**
+ * Decides on the application header of new segments; `undefined`: that of the newest segment. May write
+ * files of its own. If it throws, the log is let go as it is.
+ */
+export type HeaderChoice = (log: LogBeforeAppending) => Uint8Array | undefined;
+
+/** @internal `openAppender`, where something is to be settled before the first segment is made. */
+export function openAppenderWith(
+  path: string,
+  options: AppenderOptions,
+  chooseHeader: HeaderChoice,
+): Appender {
   const settings = appenderSettings(options);
   const directory = resolve(path);
   const isNew = prepareDirectory(directory, settings.create);
   const lock = AppenderLock.acquire(directory);
   try {
-    return openLocked(directory, settings, lock, isNew);
+    return openLocked(directory, settings, lock, isNew, chooseHeader);
   } catch (error) {
     lock.release();
     throw error;
   }
+}
+
+/**
+ * A typed log stays one: whoever appends records that are events already, and gives a header of their
+ * own, does not take the line away that names the schema.
+ */
+function keepEventsLine({ newestHeader, ownHeader }: LogBeforeAppending): Uint8Array | undefined {
+  if (newestHeader === undefined || ownHeader === undefined) return ownHeader;
+  const { events } = decodeApplicationHeader(newestHeader);
+  return checkHeaderSize(encodeApplicationHeader({ events, own: ownHeader }));
 }
 
 /** Returns whether a log has to be created. */
@@ -54,7 +100,7 @@ function prepareDirectory(directory: string, create: boolean): boolean {
   if (segment !== undefined) {
     throw new CorruptionError(directory, 0, 'a control page beside the segments', 'none');
   }
-  const foreign = names.find((name) => name !== LOCK_NAME && !isTemporaryName(name));
+  const foreign = names.find((name) => !isOwnName(name));
   if (foreign !== undefined) {
     throw new LogError(
       'NOT_A_LOG',
@@ -65,6 +111,11 @@ function prepareDirectory(directory: string, create: boolean): boolean {
     throw new LogError('NOT_A_LOG', `Cannot open ${directory}: there is no stratalog in it`);
   }
   return true;
+}
+
+/** Whether a file is one that an opening may have left that died before it made the control page. */
+function isOwnName(name: string): boolean {
+  return name === LOCK_NAME || isTemporaryName(name) || schemaFileNameOf(name) !== undefined;
 }
 
 /**
@@ -85,9 +136,10 @@ function createDirectory(path: string): void {
 
 function openLocked(
   directory: string,
-  settings: AppenderSettings,
+  given: AppenderSettings,
   lock: AppenderLock,
   isNew: boolean,
+  chooseHeader: HeaderChoice,
 ): Appender {
   const epoch = randomBytes(4).readUInt32LE();
   const isCreated = isNew && !listNames(directory).includes(CONTROL_NAME);
@@ -98,7 +150,11 @@ function openLocked(
   let active: WritableSegment | undefined;
   try {
     const recovered = recoverLog(directory, control, { epoch, timeNs: nowNs() });
-    active = recovered.active ?? createFirstSegment(directory, settings, control, recovered);
+    active = recovered.active;
+    const newestHeader = active?.header.application;
+    const header = chooseHeader({ directory, newestHeader, ownHeader: given.header });
+    const settings = { ...given, header };
+    active ??= createFirstSegment(directory, settings, control, recovered);
     const readers = ReadersFile.openOrCreate(directory, control.logId, settings.readersMode);
     const { startOffset } = control.checkpoint();
     // From here until the next clean close the log counts as open: durably so before the first store.

@@ -8,6 +8,18 @@ export const ASIDE_NAME = 'aside';
 const TEMPORARY_SUFFIX = '.tmp';
 const SEGMENT_PATTERN = /^(\d{20})\.log$/;
 const INDEX_PATTERN = /^(\d{20})\.index$/;
+const SCHEMA_PATTERN = /^schema-([1-9]\d{0,8})-([0-9a-f]{8})\.bfbs$/;
+
+export const MAX_SCHEMA_VERSION = 999_999_999;
+
+/** A schema file as its name tells it. */
+export interface SchemaFileName {
+  readonly name: string;
+  /** From 1; each accepted change of the schema has a higher one. */
+  readonly version: number;
+  /** CRC of the file's content, unsigned. */
+  readonly crc: number;
+}
 
 export function segmentName(base: number): string {
   return `${digits(base)}.log`;
@@ -15,6 +27,18 @@ export function segmentName(base: number): string {
 
 export function indexName(base: number): string {
   return `${digits(base)}.index`;
+}
+
+export function schemaFileName(version: number, crc: number): SchemaFileName {
+  const hex = (crc >>> 0).toString(16).padStart(8, '0');
+  return { name: `schema-${version}-${hex}.bfbs`, version, crc: crc >>> 0 };
+}
+
+/** What a schema file's name says, or `undefined` for any other file. */
+export function schemaFileNameOf(name: string): SchemaFileName | undefined {
+  const [, version, crc] = SCHEMA_PATTERN.exec(name) ?? [];
+  if (version === undefined || crc === undefined) return undefined;
+  return { name, version: Number(version), crc: Number.parseInt(crc, 16) };
 }
 
 export function temporaryName(stem: string): string {
