@@ -207,7 +207,9 @@ class Decoder {
   #default(at: number, type: Type): number | bigint {
     if (type.kind !== 'scalar') return 0;
     if (type.scalar === 'float32' || type.scalar === 'float64') {
-      return this.#number(at, FIELD.defaultReal, 'float64', 0);
+      const real = this.#number(at, FIELD.defaultReal, 'float64', 0);
+      // As the field itself would hold it.
+      return type.scalar === 'float32' ? Math.fround(real) : real;
     }
     const value = this.#scalar(at, FIELD.defaultInteger, 'int64', 0);
     if (type.scalar !== 'uint64' || value >= 0) return value;

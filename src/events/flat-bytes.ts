@@ -75,12 +75,12 @@ export class FlatBytes {
     return vtable;
   }
 
-  /** Where the distance at `position` leads. */
-  follow(position: number): number {
+  /** Where the distance at `position` leads: to at least `size` bytes. */
+  follow(position: number, size = 4): number {
     this.#check(position, DISTANCE_BYTES, 'a distance');
     const target = position + this.#view.getUint32(position, true);
     if (target === position) throw new MalformedEventError('a distance of 0', position);
-    this.#check(target, 4, 'what a distance leads to');
+    this.#check(target, size, 'what a distance leads to');
     return target;
   }
 

@@ -34,7 +34,7 @@ export class Flatc {
     return this.#read(`${folder}/e.bin`);
   }
 
-  /** An event as JSON, with all defaults, after flatc's own verifier has passed it. */
+  /** An event as JSON, with all defaults. flatc believes the bytes: damaged ones may end it. */
   decode(bfbs: Uint8Array, event: Uint8Array, root?: string): string {
     const folder = this.#folder();
     this.#runner.mountFile(`${folder}/s.bfbs`, bfbs);
