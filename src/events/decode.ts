@@ -165,7 +165,7 @@ export class EventDecoder {
     const types: unknown[] = [];
     object[`${name}_type`] = types;
     object[name] = this.#elements(vector, DISTANCE_BYTES, (at, i) => {
-      const tag = this.#flat.uint8(tags + 4 + i);
+      const tag = this.#flat.uint8(tags + DISTANCE_BYTES + i);
       const known = type.members.find((member) => member.tag === tag);
       types.push(tag === 0 ? 'NONE' : (known?.name ?? tag));
       return known === undefined ? null : this.#reference(known.type, at);
@@ -176,10 +176,11 @@ export class EventDecoder {
     const count = this.#flat.count(vector, bytes);
     this.#spend(count * bytes, vector);
     const last = this.#path.push(0) - 1;
-    const elements = Array.from({ length: count }, (_, i) => {
+    const elements: unknown[] = [];
+    for (let i = 0; i < count; i++) {
       this.#path[last] = i;
-      return decode(vector + 4 + bytes * i, i);
-    });
+      elements.push(decode(vector + DISTANCE_BYTES + bytes * i, i));
+    }
     this.#path.pop();
     return elements;
   }

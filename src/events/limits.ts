@@ -9,7 +9,7 @@ export const MAX_DEPTH = 64;
 export const MAX_TABLES = 1_000_000;
 /**
  * What may be read beyond the event's own length: bytes of strings and vectors that many distances lead
- * to, and fields of tables. Keeps the damaged from taking hours, and a heap that is not there; 512 MiB of
- * it at worst.
+ * to, and fields of tables, whether they are there or not. Without it, a kilobyte of damage could ask for
+ * hours and for more memory than there is.
  */
-export const MAX_EXCESS = 1 << 26;
+export const MAX_EXCESS = 1 << 25;
