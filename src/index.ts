@@ -66,6 +66,8 @@ export {
   type LogErrorCode,
   type OffsetRange,
 } from './errors.js';
+export { decodeEvent } from './events/decode.js';
+export { eventToJson, jsonToEvent } from './events/json.js';
 export { eventSchema, type EventSchema } from './events/schema.js';
 export { compareSchemas } from './events/compatibility.js';
 export {
@@ -73,3 +75,4 @@ export {
   type EventAppender,
   type EventAppenderOptions,
 } from './events/event-appender.js';
+export { verifyEvent, type VerifyEventOptions } from './events/verify.js';

@@ -227,7 +227,9 @@ export class EventDecoder {
 /** 0.1 instead of 0.10000000149011612. Nine digits tell every float of 32 bits from the others. */
 function shortest(value: number): number {
   if (value === 0) return value;
-  for (let digits = 6; digits < 9; digits++) {
+  // Denormal ones have fewer digits to tell.
+  const least = Math.abs(value) < 2 ** -126 ? 1 : 6;
+  for (let digits = least; digits < 9; digits++) {
     const rounded = Number(value.toPrecision(digits));
     if (Math.fround(rounded) === value) return rounded;
   }
