@@ -333,8 +333,8 @@ function shown(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (typeof value === 'string') return shortened(JSON.stringify(value));
   if (Array.isArray(value)) return `an array of ${value.length}`;
-  if (typeof value === 'object' && value !== null) return 'an object';
-  return typeof value === 'function' ? 'a function' : String(value);
+  if (typeof value === 'function') return 'a function';
+  return typeof value === 'object' && value !== null ? 'an object' : String(value as Value);
 }
 
 function shortened(text: string): string {

@@ -91,11 +91,17 @@ it(`damaged events are refused or decoded (${COUNT} of them, seed ${SEED})`, () 
   expect(sound).toBeLessThan(COUNT * 0.9);
 });
 
-/** What flatc prints of an event, or why it does not. */
+/**
+ * What flatc prints of an event, or why it does not, without what we do not tell or cannot: types of
+ * unions that have nothing else; the sign of what is no number, and that of 0, which flatc leaves out
+ * where 0 is the default.
+ */
 function printed({ bfbs }: Sample, bytes: Uint8Array): string {
   try {
-    // JavaScript does not tell the signs of what is no number; flatc leaves out -0 where 0 is the default.
-    return flatc.decode(bfbs, bytes).replaceAll(/-(?=nan|0\.0\b)/g, '');
+    return flatc
+      .decode(bfbs, bytes)
+      .replaceAll(/ *"(\w+)_type": [^\n]*\n(?! *"\1":)/g, '')
+      .replaceAll(/-(?=nan|0\.0\b)/g, '');
   } catch (error) {
     return (error as Error).message;
   }
@@ -107,7 +113,7 @@ const NOT_PRINTED = /string contains non-utf8 bytes|unknown enum value/;
 it('damaged events that are verified are printed by flatc, and as we do', () => {
   const dice = new Dice(SEED);
   let same = 0;
-  for (let i = 0; same < 200; i++) {
+  for (let i = 0; same < 300; i++) {
     const from = samples[i % samples.length] as Sample;
     const bytes = mutated(from.events[dice.below(from.events.length)] as Uint8Array, dice);
     if (!check(from, bytes)) continue;
