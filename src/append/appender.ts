@@ -19,6 +19,7 @@ import type { FlushResult } from './flush-queue.js';
 import { FrameStamp } from './frame-stamp.js';
 import { createSegment, deleteSegments, nameSession } from './log-steps.js';
 import { OpenFrame } from './open-frame.js';
+import type { RecordEncoder } from './record-encoder.js';
 import { Reservation } from './reservation.js';
 
 /** The next segment is prepared once the active one is filled to this share. */
@@ -41,8 +42,11 @@ export interface OpenedLog {
 
 const READY = 0;
 const RESERVED = 1;
-const POISONED = 2;
-const CLOSED = 3;
+const ENCODING = 2;
+const POISONED = 3;
+const CLOSED = 4;
+
+type State = typeof READY | typeof RESERVED | typeof ENCODING | typeof POISONED | typeof CLOSED;
 
 /**
  * The one writer of a log. Get it from `openAppender`. To be used by the thread that opened it; it may
@@ -70,7 +74,7 @@ export class Appender {
   readonly #reservation: Reservation;
   #segment: WritableSegment;
   /** READY, or why not. */
-  #state: typeof READY | typeof RESERVED | typeof POISONED | typeof CLOSED = READY;
+  #state: State = READY;
   #startOffset: number;
   #nextOffset: number;
   #committedOffset: number;
@@ -216,6 +220,20 @@ export class Appender {
   }
 
   /**
+   * Puts a record at the end of the log that an encoder makes of `value`, in place, and returns its
+   * offset. Code of the value's may run meanwhile; it can neither append, commit nor flush here.
+   * @internal
+   * @throws As `append`, and whatever the encoder throws; nothing was written
+   */
+  appendEncoded<Value>(encoder: RecordEncoder<Value>, value: Value): number {
+    if (this.#state !== READY) this.#refuse('append');
+    this.#state = ENCODING;
+    const length = this.#encode(encoder, value);
+    this.#frame.publish(length);
+    return this.#afterAppend(1);
+  }
+
+  /**
    * Seals the open frame, if it has records, and lets readers see it. Returns the committed offset.
    * @throws {LogError} `CLOSED`, `RESERVED`, `POISONED`
    * @throws {StorageError} with flush schedule `'each'`
@@ -295,6 +313,43 @@ export class Appender {
   }
 
   // --- The way of a record ---
+
+  /**
+   * Encodes a value to where the next record's payload goes, and returns its length. Whatever is thrown
+   * on the way, the state is as before, unless the value's code has closed the log or a failure has
+   * poisoned it.
+   */
+  #encode<Value>(encoder: RecordEncoder<Value>, value: Value): number {
+    try {
+      const length = encoder.measure(value);
+      if (this.#state !== ENCODING) this.#refuse('append');
+      if (length > this.#maxRecord) throw tooLarge('a record', length, this.#maxRecord);
+      const frame = this.#frame;
+      const size = recordBytes(length);
+      if (frame.position + size > this.#limit || frame.isIndexFull) this.#makeRoom(size, 1);
+      this.#encodeAt(frame.startRecord(length), length, encoder, value);
+      return length;
+    } finally {
+      if (this.#state === ENCODING) this.#state = READY;
+    }
+  }
+
+  /** Apart from `#encode`, as `position` is known here: what fails is cleared there. */
+  #encodeAt<Value>(
+    position: number,
+    length: number,
+    encoder: RecordEncoder<Value>,
+    value: Value,
+  ): void {
+    const { memory } = this.#segment;
+    try {
+      encoder.write(value, memory, position, position + length);
+      if (this.#state !== ENCODING) this.#refuse('append');
+    } catch (error) {
+      memory.bytes.fill(0, position, position + length);
+      throw error;
+    }
+  }
 
   #afterAppend(records: number): number {
     const offset = this.#nextOffset;
@@ -507,6 +562,9 @@ export class Appender {
   #refuse(action: string): never {
     if (this.#state === CLOSED) throw new LogClosedError('appender', action);
     if (this.#state === POISONED) throw this.#durability.poisonedError();
+    if (this.#state === ENCODING) {
+      throw new LogError('RESERVED', `Cannot ${action}: a record is just being encoded`);
+    }
     throw new LogError(
       'RESERVED',
       `Cannot ${action}: a reservation is open; publish or abandon it first`,

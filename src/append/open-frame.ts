@@ -122,6 +122,19 @@ export class OpenFrame {
     this.#count += payloads.length;
   }
 
+  /** Returns where the payload of the next record is to be built, with zeros behind it. There is room. */
+  startRecord(length: number): number {
+    const position = this.#position;
+    if ((length & 7) !== 0) this.#clearPadding(position + recordBytes(length));
+    return position + RECORD_HEADER_BYTES;
+  }
+
+  /** Makes the record exist whose payload has been built where `startRecord` said. */
+  publish(length: number): void {
+    const position = this.#position;
+    this.#publish(position, length, position + recordBytes(length));
+  }
+
   /** Makes the record exist whose payload has been built in place at `position + 8`. */
   publishReserved(length: number): void {
     const position = this.#position;

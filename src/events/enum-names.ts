@@ -21,7 +21,7 @@ export function nameOfValue(type: EnumType, value: Value): string | Value {
 
 /** The value that is called so, or the bits that are; `undefined` if a name is unknown. */
 export function valueOfName(type: EnumType, text: string): Value | undefined {
-  const values = memoized(valuesOf, type, valuesByName);
+  const values = memoized(valuesOf, type, indexValues);
   if (!type.isBitFlags) return values.get(text);
   let bits = 0n;
   for (const name of text.split(' ')) {
@@ -32,13 +32,20 @@ export function valueOfName(type: EnumType, text: string): Value | undefined {
   return bits <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(bits) : bits;
 }
 
+export type ValueOfName = (name: string) => Value | undefined;
+
+/** `valueOfName` of one enum. */
+export function valuesByName(type: EnumType): ValueOfName {
+  return (name) => valueOfName(type, name);
+}
+
 function namesByValue({ values }: EnumType): ReadonlyMap<Value, string> {
   const names = new Map<Value, string>();
   for (const { name, value } of values) if (!names.has(value)) names.set(value, name);
   return names;
 }
 
-function valuesByName({ values }: EnumType): ReadonlyMap<string, Value> {
+function indexValues({ values }: EnumType): ReadonlyMap<string, Value> {
   return new Map(values.map(({ name, value }) => [name, value]));
 }
 

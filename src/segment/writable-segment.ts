@@ -15,6 +15,7 @@ import {
   indexFileBytes,
 } from '../format/index-header.js';
 import { PAGE_BYTES, SECTOR_BYTES } from '../format/identity.js';
+import { Memory } from '../format/memory.js';
 import { temporaryName } from '../format/names.js';
 import {
   FIRST_FRAME_AT,
@@ -129,6 +130,7 @@ export class WritableSegment {
   /** The whole index file as words: the mutable words of its header page, entries from `FIRST_ENTRY`. */
   readonly index: Int32Array;
   readonly seed: number;
+  #memory: Memory | undefined;
   #closed = false;
 
   private constructor(header: SegmentHeader, directory: string, files: PreparedSegment) {
@@ -208,6 +210,12 @@ export class WritableSegment {
       closeQuietly(fd);
       throw error;
     }
+  }
+
+  /** The segment as every kind of number; made when it is first asked for. Not to be kept elsewhere. */
+  get memory(): Memory {
+    this.#memory ??= new Memory(this.mapping.buffer);
+    return this.#memory;
   }
 
   /**
