@@ -1,7 +1,6 @@
 /** Counts: bytes of JavaScript heap that a record costs in steady state, by the heap's own counter. */
-import v8 from 'node:v8';
 import { openAppender, openReader } from '../dist/index.js';
-import { GiB, freshPath, title, warmPageCache } from './harness.mjs';
+import { GiB, freshPath, heapBytes, title, warmPageCache } from './harness.mjs';
 
 title('heap bytes allocated per record');
 warmPageCache(GiB);
@@ -67,16 +66,6 @@ function freshenedLog() {
   return path;
 }
 
-/** The smallest of several short runs, none of which a collection has cut short. */
 function print(name, run) {
-  run(300_000);
-  let least = Infinity;
-  const step = 20_000;
-  for (let i = 0; i < 20; i++) {
-    const before = v8.getHeapStatistics().used_heap_size;
-    run(step);
-    const grown = v8.getHeapStatistics().used_heap_size - before;
-    if (grown >= 0) least = Math.min(least, grown / step);
-  }
-  console.log(`  ${name.padEnd(52)} ${least.toFixed(2)} B`);
+  console.log(`  ${name.padEnd(52)} ${heapBytes(run).toFixed(2)} B`);
 }

@@ -11,6 +11,7 @@ import {
 import { execFileSync } from 'node:child_process';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import v8 from 'node:v8';
 
 export const MiB = 1024 * 1024;
 export const GiB = 1024 * MiB;
@@ -77,4 +78,18 @@ export function line(name, perSecond, unit, note = '') {
 
 export function bytesNote(perSecond, size) {
   return `${((perSecond * size) / 1e6).toFixed(0)} MB/s, ${(1e9 / perSecond).toFixed(1)} ns`;
+}
+
+/** Bytes of heap that one of `run`'s turns costs: the least of several short runs, none of which a collection has cut short. */
+export function heapBytes(run) {
+  run(300_000);
+  let least = Infinity;
+  const step = 20_000;
+  for (let i = 0; i < 20; i++) {
+    const before = v8.getHeapStatistics().used_heap_size;
+    run(step);
+    const grown = v8.getHeapStatistics().used_heap_size - before;
+    if (grown >= 0) least = Math.min(least, grown / step);
+  }
+  return least;
 }

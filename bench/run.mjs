@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 const ALL = [
   'checksum',
   'append',
+  'events',
   'commit-each',
   'sustained',
   'flush',

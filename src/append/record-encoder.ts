@@ -11,5 +11,5 @@ export interface RecordEncoder<Value> {
    * Writes the value to the bytes from `position`, a multiple of 8, to `end`, and nowhere else. It fills
    * them all, or throws. Must not keep the memory.
    */
-  write(value: Value, memory: Memory, position: number, end: number): number;
+  write(value: Value, memory: Memory, position: number, end: number): void;
 }

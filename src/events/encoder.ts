@@ -35,8 +35,7 @@ export interface Encoder<Event = unknown> extends RecordEncoder<Event> {
 
   /**
    * Writes an event, which `measure` has passed, at a multiple of 8, and returns `end`: position and
-   * measure. Whatever happens, nothing is written outside of the bytes from `position` to `end`. Only
-   * a typed array whose class overrides `set`'s view of it could; there is none.
+   * measure. Whatever happens, nothing is written outside of the bytes from `position` to `end`.
    * @throws {TypeError} the event takes other bytes than it was measured to, because it has changed; what
    *   has been written is of no use. A change that goes unnoticed is a number that is out of range now: it
    *   is cut to its bits
@@ -58,9 +57,11 @@ export interface Encoder<Event = unknown> extends RecordEncoder<Event> {
 export function compileEncoder<Event = unknown>(schema: EventSchema<Event>): Encoder<Event> {
   const { body, support } = encoderSource(schema.root, rootHeader(schema.fileIdentifier));
   const refuse = (event: unknown, why: number): never => refuseEvent(schema, event, why);
-  const compiled = runCode(body, { ...SUPPORT, ...support, refuse }) as RecordEncoder<Event>;
+  const compiled = runCode(body, { ...SUPPORT, ...support, refuse }) as CompiledEncoder<Event>;
   return { ...compiled, encode: (event) => encodeAlone(compiled, event) };
 }
+
+type CompiledEncoder<Event> = Pick<Encoder<Event>, 'measure' | 'write'>;
 
 const SUPPORT = {
   changed: refuseChanged,

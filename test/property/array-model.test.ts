@@ -36,6 +36,14 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
   {
     weight: 4,
     arbitrary: fc.record({
+      kind: fc.constant('encode' as const),
+      length: reservable,
+      fails: fc.integer({ min: 0, max: 3 }).map((chance) => chance === 0),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
       kind: fc.constantFrom('commit', 'flush', 'newReader', 'follow', 'follow'),
     }),
   },

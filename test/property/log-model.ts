@@ -11,6 +11,7 @@ import {
   type Reader,
   type RecordView,
 } from '../../src/index.js';
+import type { RecordEncoder } from '../../src/append/record-encoder.js';
 import { contentOf, rejectionOf, SMALL_MAX_RECORD_BYTES, thrownBy } from '../support/logs.js';
 
 export type Operation =
@@ -18,6 +19,7 @@ export type Operation =
   | { readonly kind: 'batch'; readonly lengths: readonly number[] }
   | { readonly kind: 'reserve'; readonly length: number; readonly used: number }
   | { readonly kind: 'abandon'; readonly length: number }
+  | { readonly kind: 'encode'; readonly length: number; readonly fails: boolean }
   | { readonly kind: 'commit' | 'flush' | 'reopen' | 'newReader' | 'follow' }
   | { readonly kind: 'drop'; readonly at: number }
   | { readonly kind: 'get'; readonly at: number }
@@ -84,6 +86,8 @@ export class LogModel {
         return this.#reserve(operation.length, Math.min(operation.used, operation.length));
       case 'abandon':
         return this.#abandon(operation.length);
+      case 'encode':
+        return this.#encode(operation.length, operation.fails);
       case 'commit':
         expect(this.#appender.commit()).toBe(this.#lengths.length);
         this.#committed = this.#lengths.length;
@@ -149,6 +153,23 @@ export class LogModel {
     const reservation = this.#appender.reserve(length);
     reservation.setBytes(0, new Uint8Array(length).fill(0xff));
     reservation.abandon();
+  }
+
+  #encode(length: number, fails: boolean): void {
+    const offset = this.#lengths.length;
+    const encoder: RecordEncoder<number> = {
+      measure: () => length,
+      write: (number, { bytes }, position) => {
+        bytes.set(contentOf(number, length), position);
+        if (fails) throw new Error('Cannot encode on');
+      },
+    };
+    if (fails) {
+      expect(() => this.#appender.appendEncoded(encoder, offset)).toThrow('Cannot encode on');
+      return;
+    }
+    expect(this.#appender.appendEncoded(encoder, offset)).toBe(offset);
+    this.#lengths.push(length);
   }
 
   async #flush(): Promise<void> {
