@@ -124,6 +124,13 @@ export function isGap(words: Int32Array, at: number): boolean {
 export function frameTimeWord(at: number): number {
   return (at >> 2) + TIME;
 }
+/** The frame's time in ms; rounded, since 64 bits of ns are more than a number holds. */
+export function frameTimeMs(words: Int32Array, at: number): number {
+  const low = (words[(at >> 2) + TIME] as number) >>> 0;
+  const high = (words[(at >> 2) + TIME + 1] as number) >>> 0;
+  // 2^32 ns are 4294 ms and 967296 ns. In one product the whole would pass 2^53, and be rounded.
+  return high * 4294 + (high * 967_296 + low) / 1e6;
+}
 /** The checksum that the frame after this one names as its previous one. */
 export function chainCrc(words: Int32Array, at: number): number {
   return isGap(words, at) ? (words[(at >> 2) + GAP_RESUMES_AT] as number) : frameCrc(words, at);

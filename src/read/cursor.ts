@@ -11,6 +11,7 @@ import {
   frameCount,
   frameEpoch,
   frameLength,
+  frameTimeMs,
   frameTimeWord,
   isGap,
 } from '../format/frame.js';
@@ -19,6 +20,7 @@ import { RECORD_HEADER_BYTES, RECORD_LENGTH_MASK, recordBytes } from '../format/
 import { FIRST_FRAME_AT } from '../format/segment-header.js';
 import type { CursorDescription, ReaderDescription } from './description.js';
 import type { ReadableSegment } from './readable-segment.js';
+import { RecordRun } from './record-run.js';
 import type { RecordView } from './record-view.js';
 import type { SegmentSet } from './segment-set.js';
 
@@ -80,6 +82,8 @@ export class Cursor implements RecordView {
   /** Offset of that record. */
   #nextOffset = 0;
   #isClosed = false;
+  /** @internal What `nextRun` has found. */
+  readonly run = new RecordRun();
 
   /** @internal Use `Reader.cursor`. */
   constructor(source: CursorSource, end: number, onDamage?: (error: CorruptionError) => void) {
@@ -158,6 +162,44 @@ export class Cursor implements RecordView {
     this.#position = this.#length = this.#next = 0;
   }
 
+  /**
+   * @internal Moves behind all records that lie one behind the other from the next one on: the rest of its
+   * frame. `run` says which, and `runSegment` has them, until the cursor moves again. `false` and errors
+   * are those of `next`. Behind a run the cursor stands on no record.
+   */
+  nextRun(): boolean {
+    if (this.#source.isClosed) this.#refuse();
+    if (this.#next >= this.#frameEnd && !this.#enterNext()) return false;
+    const { run } = this;
+    const words = this.#words;
+    const frame = this.runSegment.frameOf(this.#next);
+    const past = Math.min(frameBase(words, frame) + frameCount(words, frame), this.#end);
+    run.set(frame, this.#next, this.#frameEnd, this.#nextOffset, past - this.#nextOffset);
+    this.#position = this.#length = 0;
+    this.#next = this.#frameEnd;
+    this.#nextOffset = past;
+    return true;
+  }
+
+  /** @internal Makes a run of the record stood on. */
+  protected runOfOne(): true {
+    const next = this.#position + recordBytes(this.#length);
+    this.run.set(this.#frame(), this.#position, next, this.#offset, 1);
+    return true;
+  }
+
+  /** @internal Back into the run just found: `next` goes to its record at `position`, the one at `offset`. */
+  backTo(position: number, offset: number): void {
+    this.#position = this.#length = 0;
+    this.#next = position;
+    this.#nextOffset = offset;
+  }
+
+  /** @internal Where the run lies. Its memory may be gone when the cursor has moved. */
+  get runSegment(): ReadableSegment {
+    return this.#segment as ReadableSegment;
+  }
+
   /** Iterates from here, yielding this very object again and again. */
   *[Symbol.iterator](): IterableIterator<RecordView> {
     while (this.next()) yield this;
@@ -201,11 +243,7 @@ export class Cursor implements RecordView {
     return this.#checkStands().bytes.slice(from, from + this.#length);
   }
   get timeMs(): number {
-    const word = frameTimeWord(this.#frame());
-    const low = (this.#words[word] as number) >>> 0;
-    const high = (this.#words[word + 1] as number) >>> 0;
-    // 2^32 ns are 4294 ms and 967296 ns. In one product the whole would pass 2^53, and be rounded.
-    return high * 4294 + (high * 967_296 + low) / 1e6;
+    return frameTimeMs(this.#words, this.#frame());
   }
   get timeNs(): bigint {
     return readU64AsBigInt(this.#words, frameTimeWord(this.#frame()));

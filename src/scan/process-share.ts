@@ -52,9 +52,15 @@ class ShareCursor extends Cursor {
   override next(): boolean {
     const before = this.#stoodOn();
     const skippedBefore = this.#skipped;
-    while (this.#advance()) if (this.#selects?.(this) !== false) return true;
+    while (this.#advance(false)) if (this.#selects?.(this) !== false) return true;
     this.#standAgain(this.#skipped === skippedBefore ? before : undefined);
     return false;
+  }
+
+  /** Neighbours may be others', so each selected record is a run of its own. */
+  override nextRun(): boolean {
+    if (this.#selects === undefined) return this.#advance(true);
+    return this.next() && this.runOfOne();
   }
 
   override previous(): boolean {
@@ -64,10 +70,10 @@ class ShareCursor extends Cursor {
     return false;
   }
 
-  #advance(): boolean {
+  #advance(byRun: boolean): boolean {
     for (;;) {
       try {
-        return super.next();
+        return byRun ? super.nextRun() : super.next();
       } catch (error) {
         const from = this.nextOffset;
         const isDropped = error instanceof OffsetOutOfRangeError && error.startOffset > from;
