@@ -20,6 +20,7 @@ import { RECORD_HEADER_BYTES, RECORD_LENGTH_MASK, recordBytes } from '../format/
 import { FIRST_FRAME_AT } from '../format/segment-header.js';
 import type { CursorDescription, ReaderDescription } from './description.js';
 import type { ReadableSegment } from './readable-segment.js';
+import type { RecordPlace } from './record-place.js';
 import { RecordRun } from './record-run.js';
 import type { RecordView } from './record-view.js';
 import type { SegmentSet } from './segment-set.js';
@@ -82,6 +83,8 @@ export class Cursor implements RecordView {
   /** Offset of that record. */
   #nextOffset = 0;
   #isClosed = false;
+  /** Flyweights that have shown records of this cursor. */
+  #places: Set<RecordPlace> | undefined;
   /** @internal What `nextRun` has found. */
   readonly run = new RecordRun();
 
@@ -279,6 +282,14 @@ export class Cursor implements RecordView {
     return this.#view.getBigUint64(this.#at(at, 8), true);
   }
 
+  /** @internal */
+  showIn(place: RecordPlace): void {
+    const segment = this.#checkStands();
+    const from = this.#position + RECORD_HEADER_BYTES;
+    if (place.showRecord(this, segment, from, this.#length))
+      (this.#places ??= new Set()).add(place);
+  }
+
   /** Lets the segment go. Views handed out stay valid. Idempotent. */
   close(): void {
     if (this.#isClosed) return;
@@ -287,6 +298,7 @@ export class Cursor implements RecordView {
     this.#segment = undefined;
     this.#words = EMPTY_WORDS;
     this.#view = EMPTY_VIEW;
+    for (const place of this.#places ?? []) place.leave(this);
     // Whatever comes next asks, and is refused.
     this.#knownCount = 0;
     this.#position = this.#length = this.#next = this.#frameEnd = 0;

@@ -1,3 +1,5 @@
+import type { RecordPlace } from './record-place.js';
+
 /**
  * A record as a reader hands it out: a flyweight that shows one record at a time, without copying it
  * and without allocating anything.
@@ -35,4 +37,6 @@ export interface RecordView {
   getFloat64(at: number): number;
   getBigInt64(at: number): bigint;
   getBigUint64(at: number): bigint;
+  /** @internal Has a flyweight over the payload's content show this record. */
+  showIn(place: RecordPlace): void;
 }
