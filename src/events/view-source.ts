@@ -73,7 +73,7 @@ class ViewWriter {
 
   body(root: string): string {
     return `${this.#texts.join('\n')}
-return class View extends ${root} {
+class View extends ${root} {
   constructor() { super(new RecordPlace(), ''); }
   $show(record) { record.showIn(this.$p); return this.$root(); }
   $read(bytes, position = 0, length = bytes.length - position) {
@@ -88,7 +88,10 @@ return class View extends ${root} {
     if (distance < 4) malformed(p, 'the root overlaps its distance', p.start, '');
     return this.$table(p.start + distance);
   }
-};`;
+}
+// Or it would stand before a field of that name.
+delete View.prototype.constructor;
+return View;`;
   }
 
   /** Name of the class for a type, which is written when it is asked for first. */
