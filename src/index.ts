@@ -76,3 +76,4 @@ export {
   type EventAppenderOptions,
 } from './events/event-appender.js';
 export { verifyEvent, type VerifyEventOptions } from './events/verify.js';
+export { generateEventModule, type EventModuleOptions } from './events/generate/module.js';

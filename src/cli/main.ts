@@ -7,6 +7,7 @@ import { benchCommand } from './bench.js';
 import { catCommand } from './cat.js';
 import { demoCommand } from './demo.js';
 import { EXIT_CODES_HELP, EXIT_OK, EXIT_STORAGE, exitCodeOf } from './exit-codes.js';
+import { generateCommand } from './generate.js';
 import { infoCommand } from './info.js';
 import { printError } from './output.js';
 import { repairCommand } from './repair.js';
@@ -24,6 +25,7 @@ const VERBS = [
   scanCommand,
   verifyCommand,
   repairCommand,
+  generateCommand,
   benchCommand,
   demoCommand,
 ];
