@@ -157,10 +157,11 @@ function versionIn(text: string): string {
   return /\d+(?:\.\d+)+/.exec(text)?.[0] ?? `of an unknown version (${text.trim()})`;
 }
 
-/** flatc says `error:` or `warning:` in a line, and the sentence, with the file, in the next. */
+/** flatc says `error:` or `warning:` in a line, after its whole usage at times, and what it is in the next. */
 function sentences(output: string): string[] {
   const here = `${process.cwd()}/`;
   return output
+    .replace(/^Usage:[^]*?^error:$/m, '')
     .split('\n')
     .map((line) => line.trim().replaceAll(here, ''))
     .filter((line) => line !== '' && line !== 'error:' && line !== 'warning:');

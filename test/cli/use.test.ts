@@ -10,7 +10,7 @@ import { temporaryLogPath } from '../support/temporary-log.js';
 const VERBS = ['append', 'cat', 'tail', 'info', 'top', 'scan', 'verify', 'repair', 'bench', 'demo'];
 
 describe('--help', () => {
-  it.each(VERBS)('of %s gives examples and exit codes', async (verb) => {
+  it.each([...VERBS, 'generate'])('of %s gives examples and exit codes', async (verb) => {
     const { code, stdout } = await runCli([verb, '--help']);
     expect(code).toBe(0);
     expect(String(stdout)).toContain('Examples:');
@@ -22,7 +22,8 @@ describe('--help', () => {
 
   it('of the program names every verb', async () => {
     const { stdout } = await runCli(['--help']);
-    for (const verb of VERBS) expect(String(stdout)).toMatch(new RegExp(`^  ${verb}\\b`, 'm'));
+    for (const verb of [...VERBS, 'generate'])
+      expect(String(stdout)).toMatch(new RegExp(`^  ${verb}\\b`, 'm'));
   });
 });
 
