@@ -77,3 +77,4 @@ export {
 } from './events/event-appender.js';
 export { verifyEvent, type VerifyEventOptions } from './events/verify.js';
 export { generateEventModule, type EventModuleOptions } from './events/generate/module.js';
+export type { EventVector, FieldsView } from './events/view.js';

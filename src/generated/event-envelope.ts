@@ -1,8 +1,13 @@
 // Made from event-envelope.fbs by 'stratalog generate' with flatc 25.12.19. Do not edit.
-import { eventSchema, type EventSchema } from '../index.js';
+import { eventSchema, type EventSchema, type FieldsView } from '../index.js';
 
 export interface EventId {
   bytes: ArrayLike<number>;
+}
+
+/** `EventId`, read in place. */
+export interface EventIdView extends FieldsView {
+  readonly bytes: Uint8Array;
 }
 
 export type AccountEvent = AccountOpened | MoneyDeposited | MoneyWithdrawn | AccountClosed;
@@ -11,9 +16,20 @@ export interface AccountClosed {
   reason?: string | undefined;
 }
 
+/** `AccountClosed`, read in place. */
+export interface AccountClosedView extends FieldsView {
+  readonly reason: string | undefined;
+}
+
 export interface AccountOpened {
   owner: string;
   currency: string;
+}
+
+/** `AccountOpened`, read in place. */
+export interface AccountOpenedView extends FieldsView {
+  readonly owner: string;
+  readonly currency: string;
 }
 
 export type EventEnvelope = {
@@ -30,14 +46,42 @@ export type EventEnvelope = {
   | { event_type: 'AccountClosed'; event: AccountClosed }
 );
 
+/** `EventEnvelope`, read in place. */
+export type EventEnvelopeView = FieldsView & {
+  readonly time_ns: number;
+  readonly id: EventIdView;
+  readonly stream: string;
+  readonly version: number;
+  readonly cause: EventIdView | undefined;
+  readonly actor: string | undefined;
+} & (
+  | { readonly event_type: 'AccountOpened'; readonly event: AccountOpenedView }
+  | { readonly event_type: 'MoneyDeposited'; readonly event: MoneyDepositedView }
+  | { readonly event_type: 'MoneyWithdrawn'; readonly event: MoneyWithdrawnView }
+  | { readonly event_type: 'AccountClosed'; readonly event: AccountClosedView }
+  | { readonly event_type: number; readonly event: undefined }
+);
+
 export interface MoneyDeposited {
   amount?: number | bigint | undefined;
   reference?: string | undefined;
 }
 
+/** `MoneyDeposited`, read in place. */
+export interface MoneyDepositedView extends FieldsView {
+  readonly amount: number;
+  readonly reference: string | undefined;
+}
+
 export interface MoneyWithdrawn {
   amount?: number | bigint | undefined;
   reference?: string | undefined;
+}
+
+/** `MoneyWithdrawn`, read in place. */
+export interface MoneyWithdrawnView extends FieldsView {
+  readonly amount: number;
+  readonly reference: string | undefined;
 }
 
 /** The .bfbs file. */
@@ -75,5 +119,7 @@ cwAAAAABAAAALAAAABkAAABzdHJhdGFsb2cuc2NoZW1hcy5FdmVudElkAAAACAAMAAQACAAIAAAAJAAA
 BgAAAAgAEAAAABEEEAABAAAABQAAAGJ5dGVzAAAA
 `;
 
-/** The schema of such an event. */
-export const EventEnvelope: EventSchema<EventEnvelope> = eventSchema(Buffer.from(BFBS, 'base64'));
+/** The schema of these events. */
+export const EventEnvelope: EventSchema<EventEnvelope, EventEnvelopeView> = eventSchema(
+  Buffer.from(BFBS, 'base64'),
+);

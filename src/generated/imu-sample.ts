@@ -1,5 +1,5 @@
 // Made from imu-sample.fbs by 'stratalog generate' with flatc 25.12.19. Do not edit.
-import { eventSchema, type EventSchema } from '../index.js';
+import { eventSchema, type EventSchema, type FieldsView } from '../index.js';
 
 export const ImuFault = {
   AccelerationSaturated: 1,
@@ -16,6 +16,13 @@ export interface ImuVector {
   z: number;
 }
 
+/** `ImuVector`, read in place. */
+export interface ImuVectorView extends FieldsView {
+  readonly x: number;
+  readonly y: number;
+  readonly z: number;
+}
+
 export interface ImuSample {
   time_ns?: number | bigint | undefined;
   sensor?: number | undefined;
@@ -25,6 +32,18 @@ export interface ImuSample {
   magnetic_field?: ImuVector | undefined;
   temperature?: number | null | undefined;
   faults?: ImuFault | number | undefined;
+}
+
+/** `ImuSample`, read in place. */
+export interface ImuSampleView extends FieldsView {
+  readonly time_ns: number;
+  readonly sensor: number;
+  readonly sequence: number;
+  readonly acceleration: ImuVectorView;
+  readonly rotation: ImuVectorView;
+  readonly magnetic_field: ImuVectorView | undefined;
+  readonly temperature: number | null;
+  readonly faults: ImuFault | number;
 }
 
 /** The .bfbs file. */
@@ -52,5 +71,7 @@ AAAAegAAAAwAEAAIAAwABAAGAAwAAAABAAgAGAAAAAQAAADU////AAAADAgAAAABAAAAAQAAAHkAAAAI
 FAAAABAAEAAHAAAAAAAAAAgADAAQAAAAAAAADAgAAAABAAAAAQAAAHgAAAA=
 `;
 
-/** The schema of such an event. */
-export const ImuSample: EventSchema<ImuSample> = eventSchema(Buffer.from(BFBS, 'base64'));
+/** The schema of these events. */
+export const ImuSample: EventSchema<ImuSample, ImuSampleView> = eventSchema(
+  Buffer.from(BFBS, 'base64'),
+);

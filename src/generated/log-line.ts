@@ -1,5 +1,5 @@
 // Made from log-line.fbs by 'stratalog generate' with flatc 25.12.19. Do not edit.
-import { eventSchema, type EventSchema } from '../index.js';
+import { eventSchema, type EventSchema, type EventVector, type FieldsView } from '../index.js';
 
 export const Severity = {
   Unspecified: 0,
@@ -17,9 +17,21 @@ export interface TraceContext {
   span_id: ArrayLike<number>;
 }
 
+/** `TraceContext`, read in place. */
+export interface TraceContextView extends FieldsView {
+  readonly trace_id: Uint8Array;
+  readonly span_id: Uint8Array;
+}
+
 export interface LogAttribute {
   key: string;
   value: string;
+}
+
+/** `LogAttribute`, read in place. */
+export interface LogAttributeView extends FieldsView {
+  readonly key: string;
+  readonly value: string;
 }
 
 export interface LogLine {
@@ -31,6 +43,18 @@ export interface LogLine {
   trace?: TraceContext | undefined;
   attributes?: readonly LogAttribute[] | undefined;
   stack?: string | undefined;
+}
+
+/** `LogLine`, read in place. */
+export interface LogLineView extends FieldsView {
+  readonly time_ns: number;
+  readonly severity: Severity | number;
+  readonly process: number | null;
+  readonly logger: string | undefined;
+  readonly message: string;
+  readonly trace: TraceContextView | undefined;
+  readonly attributes: EventVector<LogAttributeView> | undefined;
+  readonly stack: string | undefined;
 }
 
 /** The .bfbs file. */
@@ -62,5 +86,7 @@ BAgAAQAAAAcAAABzcGFuX2lkAAgADAAEAAgACAAAACQAAAAUAAAAEAAMAAQABQAAAAYAAAAIABAAAAAR
 ZV9pZAAAAAA=
 `;
 
-/** The schema of such an event. */
-export const LogLine: EventSchema<LogLine> = eventSchema(Buffer.from(BFBS, 'base64'));
+/** The schema of these events. */
+export const LogLine: EventSchema<LogLine, LogLineView> = eventSchema(
+  Buffer.from(BFBS, 'base64'),
+);

@@ -1,5 +1,5 @@
 // Made from market-tick.fbs by 'stratalog generate' with flatc 25.12.19. Do not edit.
-import { eventSchema, type EventSchema } from '../index.js';
+import { eventSchema, type EventSchema, type FieldsView } from '../index.js';
 
 export const Aggressor = {
   Unknown: 0,
@@ -36,6 +36,19 @@ export interface MarketTick {
   quantity?: number | bigint | undefined;
 }
 
+/** `MarketTick`, read in place. */
+export interface MarketTickView extends FieldsView {
+  readonly exchange_time_ns: number;
+  readonly receive_time_ns: number;
+  readonly instrument: number;
+  readonly sequence: number;
+  readonly kind: TickKind | number;
+  readonly aggressor: Aggressor | number;
+  readonly flags: TickFlags | number;
+  readonly price: number;
+  readonly quantity: number;
+}
+
 /** The .bfbs file. */
 const BFBS = `
 HAAAAEJGQlMUACAABAAIAAwAEAAUABgAAAAcABQAAABEAAAAMAAAACAAAAAUAAAAyAMAAAgAAAA0AAAAAAAAAAAAAAAAAAAABAAA
@@ -62,5 +75,7 @@ DAAQAAgADAAEAAYADAAAAAEABgAYAAAABAAAAMD///8AAAAJCAAAAAEAAAAPAAAAcmVjZWl2ZV90aW1l
 AAwAAAAAAAQAKAAAABQAAAAQABAABwAAAAAAAAAIAAwAEAAAAAAAAAkIAAAAAQAAABAAAABleGNoYW5nZV90aW1lX25zAAAAAA==
 `;
 
-/** The schema of such an event. */
-export const MarketTick: EventSchema<MarketTick> = eventSchema(Buffer.from(BFBS, 'base64'));
+/** The schema of these events. */
+export const MarketTick: EventSchema<MarketTick, MarketTickView> = eventSchema(
+  Buffer.from(BFBS, 'base64'),
+);

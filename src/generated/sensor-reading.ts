@@ -1,5 +1,5 @@
 // Made from sensor-reading.fbs by 'stratalog generate' with flatc 25.12.19. Do not edit.
-import { eventSchema, type EventSchema } from '../index.js';
+import { eventSchema, type EventSchema, type FieldsView } from '../index.js';
 
 export interface SensorReading {
   time_ns?: number | bigint | undefined;
@@ -9,6 +9,17 @@ export interface SensorReading {
   minimum?: number | undefined;
   maximum?: number | undefined;
   deviation?: number | undefined;
+}
+
+/** `SensorReading`, read in place. */
+export interface SensorReadingView extends FieldsView {
+  readonly time_ns: number;
+  readonly sensor: number;
+  readonly sequence: number;
+  readonly value: number;
+  readonly minimum: number;
+  readonly maximum: number;
+  readonly deviation: number;
 }
 
 /** The .bfbs file. */
@@ -24,5 +35,7 @@ AAAAAAAIABAAAAAAAAAIAQAAAAYAAABzZW5zb3IAAAwAEAAIAAwAAAAGAAwAAAAAAAQAKAAAABQAAAAQ
 EAAAAAAAAAkIAAAAAQAAAAcAAAB0aW1lX25zAA==
 `;
 
-/** The schema of such an event. */
-export const SensorReading: EventSchema<SensorReading> = eventSchema(Buffer.from(BFBS, 'base64'));
+/** The schema of these events. */
+export const SensorReading: EventSchema<SensorReading, SensorReadingView> = eventSchema(
+  Buffer.from(BFBS, 'base64'),
+);

@@ -1,5 +1,5 @@
 // Made from system-metric.fbs by 'stratalog generate' with flatc 25.12.19. Do not edit.
-import { eventSchema, type EventSchema } from '../index.js';
+import { eventSchema, type EventSchema, type EventVector, type FieldsView } from '../index.js';
 
 export const MetricKind = {
   Gauge: 0,
@@ -12,6 +12,12 @@ export interface MetricLabel {
   value: string;
 }
 
+/** `MetricLabel`, read in place. */
+export interface MetricLabelView extends FieldsView {
+  readonly key: string;
+  readonly value: string;
+}
+
 export interface SystemMetric {
   time_ns?: number | bigint | undefined;
   host?: string | undefined;
@@ -20,6 +26,17 @@ export interface SystemMetric {
   value?: number | undefined;
   unit?: string | undefined;
   labels?: readonly MetricLabel[] | undefined;
+}
+
+/** `SystemMetric`, read in place. */
+export interface SystemMetricView extends FieldsView {
+  readonly time_ns: number;
+  readonly host: string | undefined;
+  readonly name: string;
+  readonly kind: MetricKind | number;
+  readonly value: number;
+  readonly unit: string | undefined;
+  readonly labels: EventVector<MetricLabelView> | undefined;
 }
 
 /** The .bfbs file. */
@@ -43,5 +60,7 @@ AAAABQAAAHZhbHVlAAAAGAAUAAgADAAAAAYAAAAAAAAABQAAABAAGAAAAAABBABcAAAATAAAAAQAAAAB
 CAAAABAAAAAEAAAAAQAAADAAAAAIAAAAcmVxdWlyZWQAAAAAEAAMAAcAAAAAAAAAAAAIABAAAAAAAAANAQAAAAMAAABrZXkA
 `;
 
-/** The schema of such an event. */
-export const SystemMetric: EventSchema<SystemMetric> = eventSchema(Buffer.from(BFBS, 'base64'));
+/** The schema of these events. */
+export const SystemMetric: EventSchema<SystemMetric, SystemMetricView> = eventSchema(
+  Buffer.from(BFBS, 'base64'),
+);

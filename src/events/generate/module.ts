@@ -2,12 +2,13 @@
  * The TypeScript module of a schema: the schema itself, and the types of its events. It is made from the
  * `.bfbs` alone, so the same bytes give the same text.
  */
-import type { EnumType } from '../model.js';
+import type { EnumType, StructType, TableType } from '../model.js';
 import { EventSchema } from '../schema.js';
 import { readDocumentation } from './documentation.js';
 import { TypeNames, typesWithin, type NamedType } from './names.js';
 import { plainStruct, plainTable, unionMembers } from './plain-types.js';
 import { comment, objectType, typeAlias, type Docs } from './source.js';
+import { hasVectorView, structView, tableView } from './view-types.js';
 
 /** How a module is made. */
 export interface EventModuleOptions {
@@ -34,28 +35,38 @@ export function generateEventModule(
   const names = new TypeNames(types);
   const documentation = readDocumentation(bfbs);
   const docs: Docs = (name) => documentation.get(name) ?? [];
-  const declarations = types.map((type) => declaration(type, names, docs));
+  const declarations = types.map((type) => declarationsOf(type, names, docs)).join('\n');
+  const vector = types.some(hasVectorView) ? 'type EventVector, ' : '';
   return [
-    header.map((line) => `// ${line}\n`).join('') +
-      `import { eventSchema, type EventSchema } from '${importFrom}';\n`,
-    ...declarations.map((text) => `${text}\n`),
+    ...header.map((line) => `// ${line}`),
+    `import { eventSchema, type EventSchema, ${vector}type FieldsView } from '${importFrom}';`,
+    '',
+    declarations,
     schemaConstant(schema, names),
   ].join('\n');
 }
 
-function declaration(type: NamedType, names: TypeNames, docs: Docs): string {
+/** Each with a line behind it. */
+function declarationsOf(type: NamedType, names: TypeNames, docs: Docs): string {
   const head = comment(docs(type.name));
-  const name = names.of(type);
   switch (type.kind) {
     case 'enum':
-      return enumDeclaration(type, names, docs);
-    case 'struct':
-      return `${head}export interface ${name} ${plainStruct(type, names, docs)}`;
+      return `${enumDeclaration(type, names, docs)}\n`;
+    case 'struct': {
+      const view = structView(type, names, docs);
+      return `${head}${plainStruct(type, names, docs)}\n\n${viewComment(type, names)}${view}\n`;
+    }
     case 'union':
-      return head + typeAlias(name, unionMembers(type, names));
-    default:
-      return head + plainTable(type, names, docs);
+      return `${head}${typeAlias(names.of(type), unionMembers(type, names))}\n`;
+    default: {
+      const view = tableView(type, names, docs);
+      return `${head}${plainTable(type, names, docs)}\n\n${viewComment(type, names)}${view}\n`;
+    }
   }
+}
+
+function viewComment(type: StructType | TableType, names: TypeNames): string {
+  return comment([`\`${names.of(type)}\`, read in place.`]);
 }
 
 /** Its names as a type, and its values as a constant. */
@@ -84,7 +95,9 @@ const BFBS = \`
 ${lines.join('\n')}
 \`;
 
-/** The schema of such an event. */
-export const ${name}: EventSchema<${name}> = eventSchema(Buffer.from(BFBS, 'base64'));
+/** The schema of these events. */
+export const ${name}: EventSchema<${name}, ${names.viewOf(root)}> = eventSchema(
+  Buffer.from(BFBS, 'base64'),
+);
 `;
 }

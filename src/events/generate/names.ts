@@ -1,12 +1,20 @@
 /** What the types of a schema are called in TypeScript. */
-import type { EnumType, SchemaModel, StructType, TableType, Type, UnionType } from '../model.js';
+import type {
+  EnumType,
+  SchemaModel,
+  StructType,
+  TableField,
+  TableType,
+  Type,
+  UnionType,
+} from '../model.js';
 
 /** A type that has a name of its own. */
 export type NamedType = EnumType | UnionType | StructType | TableType;
 
 /** What the generated code itself uses, and what no type may be called. */
 const TAKEN = [
-  'Array ArrayLike BigInt64Array BigUint64Array Buffer EventSchema EventVector Float32Array',
+  'Array ArrayLike BigInt64Array BigUint64Array Buffer EventSchema EventVector FieldsView Float32Array',
   'Float64Array Int8Array Int16Array Int32Array Uint8Array Uint16Array Uint32Array BFBS eventSchema',
   'any arguments await bigint boolean break case catch class const continue debugger default delete do',
   'else enum eval export extends false finally for function if implements import in instanceof',
@@ -30,7 +38,8 @@ export class TypeNames {
       const wanted = isClear ? shortName(type) : type.name.replaceAll('.', '_');
       this.#names.set(type, claim(wanted, taken));
     }
-    for (const type of types) this.#views.set(type, claim(`${this.of(type)}View`, taken));
+    const viewed = types.filter(({ kind }) => kind === 'struct' || kind === 'table');
+    for (const type of viewed) this.#views.set(type, claim(`${this.of(type)}View`, taken));
   }
 
   /** The type of values as plain objects, and of an enum's names. */
@@ -38,7 +47,7 @@ export class TypeNames {
     return this.#names.get(type) as string;
   }
 
-  /** The type of the flyweight. */
+  /** The type of the flyweight of a struct or table. */
   viewOf(type: NamedType): string {
     return this.#views.get(type) as string;
   }
@@ -79,4 +88,9 @@ function isNamed(type: Type | EnumType): type is NamedType {
 /** Deprecated fields do not exist. */
 export function usableFields({ fields }: TableType): TableType['fields'] {
   return fields.filter(({ isDeprecated }) => !isDeprecated);
+}
+
+/** Whether `<name>_type` goes with it: one name for a union, a vector of them for a vector of unions. */
+export function hasDiscriminator({ type }: TableField): boolean {
+  return type.kind === 'union' || (type.kind === 'vector' && type.element.kind === 'union');
 }

@@ -6,15 +6,15 @@
  * has a length and texts for elements too.
  */
 import type { ScalarType, StructType, TableField, TableType, Type, UnionType } from '../model.js';
-import { usableFields, type TypeNames } from './names.js';
+import { hasDiscriminator, usableFields, type TypeNames } from './names.js';
 import { alternatives, member, objectType, type Docs } from './source.js';
 
-/** Body of the declaration that follows the name of a struct. */
+/** The whole declaration of a struct, without its comment. */
 export function plainStruct(struct: StructType, names: TypeNames, docs: Docs): string {
   const members = struct.fields.map(({ name, type }) =>
     member(docs(`${struct.name}.${name}`), `${name}: ${plainType(type, names)}`),
   );
-  return objectType(members);
+  return `export interface ${names.of(struct)} ${objectType(members)}`;
 }
 
 /** The whole declaration of a table, without its comment. */
@@ -49,10 +49,6 @@ function leftOut({ type, isOptional, defaultValue }: TableField): string[] {
   if (type.kind !== 'scalar' || isOptional || Number(defaultValue) === 0) return [];
   const known = type.enum?.values.find(({ value }) => value === defaultValue)?.name;
   return [`Left out, it is ${type.scalar === 'bool' ? 'true' : (known ?? defaultValue)}.`];
-}
-
-function hasDiscriminator({ type }: TableField): boolean {
-  return type.kind === 'union' || (type.kind === 'vector' && type.element.kind === 'union');
 }
 
 /** A union goes with the name of its member; a vector of unions with a vector of names. */
