@@ -3,18 +3,23 @@
  * `@ts-expect-error`: a mark without an error is an error.
  */
 import { describe, expect, it } from 'vitest';
+import { compileView } from '../../src/events/view.js';
 import type { EventSchema } from '../../src/index.js';
 import {
   Aggressor,
   ImuFault,
   ImuSample,
   Severity,
-  type EventEnvelope,
+  EventEnvelope,
+  type EventEnvelopeView,
+  type ImuSampleView,
   type LogLine,
   type MarketTick,
   type SensorReading,
-  type SystemMetric,
+  SystemMetric,
+  type SystemMetricView,
 } from '../../src/schemas.js';
+import { Flatc } from '../support/flatc.js';
 
 const vector = { x: 0, y: 0, z: 9.81 };
 const id = { bytes: new Uint8Array(16) };
@@ -78,13 +83,67 @@ describe('types of events', () => {
   });
 });
 
-function amountOf(envelope: EventEnvelope): number | bigint | undefined {
-  if (envelope.event_type === 'MoneyDeposited') return envelope.event.amount;
+describe('types of views', () => {
+  it('are what views have', async () => {
+    const flatc = await Flatc.start();
+    const shown = <E, V>(schema: EventSchema<E, V>, event: object) =>
+      new (compileView(schema))().$read(flatc.encode(schema.bytes, JSON.stringify(event)));
+    const sample = shown(ImuSample, { acceleration: vector, rotation: vector });
+    const { time_ns, temperature, magnetic_field, rotation, faults } = sample;
+    expect([time_ns, temperature, magnetic_field]).toEqual([0, null, undefined]);
+    expect([rotation.z, faults]).toEqual([9.81, 0]);
+    const labels = [{ key: 'cpu', value: '3' }];
+    const metric = shown(SystemMetric, { name: 'cpu.time', kind: 'Counter', labels });
+    expect([metric.name, metric.host, metric.kind]).toEqual(['cpu.time', undefined, 'Counter']);
+    expect([metric.labels?.length, metric.labels?.at(0)?.key]).toEqual([1, 'cpu']);
+    const bytes = Array.from({ length: 16 }, (_, i) => i);
+    const event = {
+      id: { bytes },
+      stream: 'a',
+      event_type: 'MoneyDeposited',
+      event: { amount: 5 },
+    };
+    const deposited = shown(EventEnvelope, event);
+    expect([deposited.id.bytes, deposited.cause]).toEqual([Uint8Array.from(bytes), undefined]);
+    expect(deposited.event_type === 'MoneyDeposited' && deposited.event.amount).toBe(5);
+    expect(deposited.event?.$bigint('amount')).toBe(5n);
+  });
+});
+
+function amountOf(event: EventEnvelope): number | bigint | undefined {
+  if (event.event_type === 'MoneyDeposited') return event.event.amount;
   // @ts-expect-error: not all other events have this field
-  return envelope.event.owner;
+  return event.event.owner;
 }
 
-/** Never called: it is for the compiler alone. */
+/** Never called, as what follows: they are for the compiler alone. */
+export function read(
+  sample: ImuSampleView,
+  metric: SystemMetricView,
+  event: EventEnvelopeView,
+): unknown {
+  const time: number = sample.time_ns;
+  const wide: bigint | null = sample.$bigint('time_ns');
+  const temperature: number | null = sample.temperature;
+  const field: number | undefined = sample.magnetic_field?.x;
+  const faults: ImuFault | number = sample.faults;
+  const labels: string[] = [...(metric.labels ?? [])].map(({ key, value }) => key + value);
+  const last: string | undefined = metric.labels?.at(-1)?.key;
+  const bytes: Uint8Array = event.id.bytes;
+  const amount = event.event_type === 'MoneyDeposited' ? event.event.amount : 0;
+  // @ts-expect-error: not all events have a reason
+  const reason: string | undefined = event.event?.reason;
+  // @ts-expect-error: null if it was not measured
+  const warm: number = temperature;
+  // @ts-expect-error: views are for reading
+  sample.time_ns = 1;
+  // @ts-expect-error: unknown field
+  const unknown: unknown = sample.timeNs;
+  // @ts-expect-error: it may be left out
+  const host: string = metric.host;
+  return { time, wide, field, faults, labels, last, bytes, amount, reason, warm, unknown, host };
+}
+
 export function refused(): unknown[] {
   const both = { acceleration: vector, rotation: vector };
   const samples: ImuSample[] = [

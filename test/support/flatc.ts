@@ -20,7 +20,7 @@ export class Flatc {
       this.#runner.mountFile(`${folder}/${name}`, text);
     }
     this.#runner.mountFile(`${folder}/s.fbs`, fbs);
-    this.#run(['--binary', '--schema', '--bfbs-builtins', '-o', folder, `${folder}/s.fbs`]);
+    this.#run(['--binary', '--schema', '--bfbs-comments', '--bfbs-builtins', '-o', folder, `${folder}/s.fbs`]);
     return this.#read(`${folder}/s.bfbs`);
   }
 
