@@ -56,6 +56,16 @@ describe('the package', () => {
     expect(paths.filter((path) => /^(?:test|bench|node_modules)\//.test(path))).toEqual([]);
   });
 
+  it('has the schemas and the classes that flatc makes of them as entries of their own', () => {
+    const program = `
+      import { ImuSample } from 'stratalog/schemas';
+      import { ImuSample as Class } from 'stratalog/schemas/flatc/imu-sample';
+      console.log(ImuSample.name, typeof Class.getRootAsImuSample);`;
+    const args = ['--input-type=module', '--eval', program];
+    const output = execFileSync(process.execPath, args, { cwd: root, encoding: 'utf8' });
+    expect(output).toBe('stratalog.schemas.ImuSample function\n');
+  });
+
   it('works without any install script: every binary is a package of its own', () => {
     expect(Object.keys(manifest.scripts)).not.toContain('install');
     expect(Object.keys(manifest.scripts)).not.toContain('postinstall');

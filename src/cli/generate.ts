@@ -32,7 +32,7 @@ const CLASS_HEADER = '// @ts-nocheck\n';
 
 interface Options {
   readonly out: string;
-  readonly include: readonly string[];
+  readonly include?: readonly string[];
   readonly classes: boolean;
   readonly import: string;
   readonly check?: boolean;
@@ -44,7 +44,7 @@ export function generateCommand(): Command {
     .description('Makes TypeScript modules from FlatBuffers schemas.')
     .argument('<schemas...>', 'schemas (.fbs), each with a root_type')
     .requiredOption('-o, --out <dir>', 'folder for the modules; made if there is none')
-    .option('-I, --include <dir>', 'look here too for what schemas include', collect, [])
+    .option('-I, --include <dir>', 'look here too for what schemas include', collect)
     .option('--no-classes', "without flatc's own classes")
     .option('--import <module>', 'where modules import stratalog from', 'stratalog')
     .option('--check', 'write nothing; fail if a file is missing or differs')
@@ -52,7 +52,7 @@ export function generateCommand(): Command {
     .action(generate);
 }
 
-function collect(value: string, previous: readonly string[]): string[] {
+function collect(value: string, previous: readonly string[] = []): string[] {
   return [...previous, value];
 }
 
@@ -73,7 +73,7 @@ async function generate(schemas: readonly string[], options: Options): Promise<v
 
 /** Text by path. */
 function filesOf(schema: string, flatc: Flatc, options: Options): Map<string, string> {
-  const made = flatc.compile(schema, options.include);
+  const made = flatc.compile(schema, options.include ?? []);
   made.warnings.forEach(note);
   const module = join(options.out, `${basename(schema, '.fbs')}.ts`);
   const files = new Map([[module, moduleOf(schema, made, flatc, options)]]);

@@ -23,13 +23,14 @@ enum Access:ubyte (bit_flags) { Read, Write }
 struct Point { x:double; at:inner.Point; grid:[short:4]; corners:[inner.Point:2]; colour:Colour; }
 table Leaf { name:string (required); next:Leaf; }
 table Nothing {}
+table Unused { x:int; }
 union Any { Leaf, inner.Point, Again:Leaf, Text:string, Nothing }
 table Everything {
   b:bool = true; i8:byte; u8:ubyte = 7; i16:short; u16:ushort; i32:int; u32:uint; i64:long;
   u64:ulong = 18446744073709551615; f32:float = 1.5; f64:double = nan;
   nb:bool = null; ni64:long = null; nf64:double = null;
   colour:Colour = Blue; nc:Colour = null; big:Big = Huge; access:Access;
-  text:string; name:string (required); gone:int (deprecated);
+  text:string; name:string (required); gone:Unused (deprecated);
   leaf:Leaf; point:Point; near:inner.Point (required); nothing:Nothing;
   any:Any; must:Any (required); all:[Any];
   bools:[bool]; bytes:[ubyte]; longs:[long]; doubles:[double]; colours:[Colour];
@@ -69,7 +70,9 @@ export const events: Everything[] = [
 ];
 export const refused: Everything[] = [
   // @ts-expect-error: deprecated
-  { ...needed, gone: 1 },
+  { ...needed, gone: {} },
+  // @ts-expect-error: a required text is left out
+  { near, must_type: 'Text', must: 'text' },
   // @ts-expect-error: a required union is left out
   { name: '', near },
   // @ts-expect-error: not what the named member is
@@ -91,6 +94,12 @@ export const refused: Everything[] = [
   // @ts-expect-error: a struct in a struct, without one of its fields
   { ...needed, point: { ...point, at: { x: 1 } } },
 ];
+// @ts-expect-error: a text may be left out
+export const lengthOf = (view: EverythingView): number => view.text.length;
+// @ts-expect-error: this number may be null
+export const half = (view: EverythingView): number => view.nf64 / 2;
+// @ts-expect-error: a member of a newer schema has no view
+export const member = (view: EverythingView): object | string => view.must;
 export function read(view: EverythingView): (string | number | boolean | null | undefined)[] {
   const member = view.must_type === 'inner_Point' ? view.must.x : view.must_type === 'Text' ? view.must : '';
   const maybe = view.any_type === 'Leaf' ? view.any.next?.next?.name : view.any?.toString();
@@ -103,6 +112,10 @@ export function read(view: EverythingView): (string | number | boolean | null | 
 }
 `;
     expect(complaintsOf(EVERYTHING, code)).toEqual([]);
+  });
+
+  it('has no type that only deprecated fields have', () => {
+    expect(generateEventModule(flatc.schema(EVERYTHING))).not.toContain('Unused');
   });
 
   it('of any schema is taken, and its types take the events of the schema', () => {

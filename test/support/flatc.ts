@@ -20,7 +20,8 @@ export class Flatc {
       this.#runner.mountFile(`${folder}/${name}`, text);
     }
     this.#runner.mountFile(`${folder}/s.fbs`, fbs);
-    this.#run(['--binary', '--schema', '--bfbs-comments', '--bfbs-builtins', '-o', folder, `${folder}/s.fbs`]);
+    const options = ['--binary', '--schema', '--bfbs-comments', '--bfbs-builtins'];
+    this.#run([...options, '-o', folder, `${folder}/s.fbs`]);
     return this.#read(`${folder}/s.bfbs`);
   }
 
