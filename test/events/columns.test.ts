@@ -24,7 +24,7 @@ import {
 import { Flatc } from '../support/flatc.js';
 import { flipBit, framesIn, segmentFile } from '../support/log-damage.js';
 import { thrownBy } from '../support/logs.js';
-import { mutated, randomFrom, surrounded } from '../support/mutations.js';
+import { mutated, randomFrom, surrounded } from '../support/event-damage.js';
 import { drawSchema, toJson, type Plain } from '../support/random-schemas.js';
 import { allowed } from '../support/read-view.js';
 import { temporaryLogPath } from '../support/temporary-log.js';

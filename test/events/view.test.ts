@@ -5,7 +5,7 @@ import { eventSchema } from '../../src/events/schema.js';
 import { compileView, type EventVector } from '../../src/events/view.js';
 import { expectTable } from '../support/expect-view.js';
 import { Flatc } from '../support/flatc.js';
-import { mutated, randomFrom, surrounded } from '../support/mutations.js';
+import { mutated, randomFrom, surrounded } from '../support/event-damage.js';
 import { drawSchema, toJson } from '../support/random-schemas.js';
 import { allowed, ViewReading } from '../support/read-view.js';
 import { temporaryLogPath } from '../support/temporary-log.js';
