@@ -75,6 +75,20 @@ export {
   type EventAppender,
   type EventAppenderOptions,
 } from './events/event-appender.js';
-export { verifyEvent, type VerifyEventOptions } from './events/verify.js';
+export {
+  openEventReader,
+  type EventReader,
+  type EventReaderOptions,
+} from './events/event-reader.js';
+export type { EventCursor, EventTailer } from './events/event-cursor.js';
+export type { EventRecord } from './events/event-record.js';
+export { inspectSchema, type SchemaInfo } from './events/inspect-schema.js';
+export {
+  verifyEventLog,
+  type EventsReport,
+  type MalformedRecord,
+  type VerifyEventsOptions,
+} from './events/verify-events.js';
 export { generateEventModule, type EventModuleOptions } from './events/generate/module.js';
-export type { EventVector, FieldsView } from './events/view.js';
+export type { EventVector, EventView, FieldsView, ViewOf } from './events/view.js';
+export { verifyEvent, type VerifyEventOptions } from './events/verify.js';

@@ -15,8 +15,8 @@ import {
 import type { EventSchema } from './schema.js';
 
 /** The schema to append by, and the application header of new segments. */
-export interface SettledSchema {
-  readonly schema: EventSchema;
+export interface SettledSchema<Event = unknown> {
+  readonly schema: EventSchema<Event>;
   readonly header: Uint8Array;
 }
 

@@ -10,8 +10,10 @@ import { CorruptionError, storage } from '../errors.js';
 import { decodeApplicationHeader, type EventsLine } from '../format/application-header.js';
 import { crc32cBytes } from '../format/checksum.js';
 import { schemaFileName, schemaFileNameOf, type SchemaFileName } from '../format/names.js';
-import { syncDirectory } from '../mapping/files.js';
-import { deleteFile, listNames } from '../segment/directory.js';
+import type { LogId } from '../format/identity.js';
+import { isMissing, syncDirectory } from '../mapping/files.js';
+import { deleteFile, listNames, listSegments } from '../segment/directory.js';
+import { readListedSegment } from '../segment/segment-list.js';
 import { eventSchema, type EventSchema } from './schema.js';
 
 /** A log's schema, and where it stands. */
@@ -52,6 +54,28 @@ export function writeSchemaFile(directory: string, bytes: Uint8Array): SchemaFil
 export function deleteSchemaFiles(directory: string, files: readonly SchemaFileName[]): void {
   for (const { name } of files) deleteFile(join(directory, name));
   if (files.length > 0) syncDirectory(directory);
+}
+
+/**
+ * The schema that a log remembers; `undefined` if it is none of events.
+ * @throws As `readLogSchema`
+ */
+export function findLogSchema(directory: string, logId: LogId): LogSchema | undefined {
+  for (const base of listSegments(directory).reverse()) {
+    const header = headerIfSound(directory, base, logId);
+    if (header !== undefined) return readLogSchema(directory, header);
+  }
+  return undefined;
+}
+
+/** A segment whose header is damaged may be the newest; so may one that has been taken away meanwhile. */
+function headerIfSound(directory: string, base: number, logId: LogId): Uint8Array | undefined {
+  try {
+    return readListedSegment(directory, base, logId, undefined).header?.application;
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+    return undefined;
+  }
 }
 
 /**
