@@ -8,11 +8,19 @@ import {
   type Appender,
   type AppenderOptions,
   type CommitPolicy,
+  type EventAppender,
   type FlushSchedule,
 } from '../index.js';
 import { parseMilliseconds, parseSize } from './arguments.js';
 import { EXIT_CODES_HELP, InputError } from './exit-codes.js';
-import { LengthSplitter, LineSplitter, type RecordSplitter } from './framing.js';
+import {
+  MAX_LINE_BYTES,
+  openTyped,
+  takeFlatBuffers,
+  takeJsonLines,
+  type SchemaOptions,
+} from './event-input.js';
+import { LengthSplitter, LineSplitter, type RecordSplitter, type TakeRecord } from './framing.js';
 import { Interruption } from './interruption.js';
 import {
   formatBytes,
@@ -30,6 +38,10 @@ const HELP = `
 Each line of standard input becomes a record, without its newline; a last line needs none. With
 '--framing length' each record is preceded by its length, a little-endian u32.
 
+A log that remembers a schema takes events: each line is one as JSON, as 'cat' shows it, or with '--framing
+length' each record is a FlatBuffer, which is checked. '--schema FILE.bfbs' makes such a log, or changes
+the schema of one, if FlatBuffers allows the change; 'flatc --binary --schema' writes that file.
+
 Ctrl-C, SIGTERM and SIGHUP close the log with every complete record that has come in. Input that is
 cut off or too large ends with exit code 1, and everything before it is in the log.
 
@@ -37,12 +49,13 @@ Examples:
   $ journalctl -f -o json | stratalog append journal
   $ stratalog append --segment-size 1G --flush none ticks < ticks.csv
   $ stratalog cat --framing length old | stratalog append --framing length new
+  $ stratalog append --schema imu.bfbs imu < events.jsonl
   $ echo 'visible, and on disk' | stratalog append --commit each --flush each notes
 ${EXIT_CODES_HELP}`;
 
 const READ_BYTES = 1024 * 1024;
 
-interface Options {
+interface Options extends SchemaOptions {
   readonly framing: 'lines' | 'length';
   readonly keepNewline?: boolean;
   readonly segmentSize?: number;
@@ -66,6 +79,8 @@ export function appendCommand(): Command {
         .default('lines'),
     )
     .option('--keep-newline', 'with lines: the newline is part of the record')
+    .option('--schema <file>', 'records are events of this schema, a .bfbs file')
+    .option('--root <name>', "table that events are (default: the schema's root_type)")
     .option('--segment-size <size>', 'size of new segments, such as 64M (default) or 1G', parseSize)
     .addOption(
       new Option('--commit <policy>', "when readers see records: 'each', 'manual' or every SIZE")
@@ -87,9 +102,11 @@ export function appendCommand(): Command {
 }
 
 async function append(path: string, options: Options): Promise<void> {
-  const appender = openAppender(path, appenderOptions(options));
+  const given = appenderOptions(options);
+  const events = openTyped(path, given, options);
+  const appender = events?.records ?? openAppender(path, given);
   noteRecovery(appender);
-  const intake = new Intake(appender, options);
+  const intake = new Intake(appender, options, events);
   const progress = new ProgressLine();
   if (options.quiet !== true) progress.start(() => intake.progress());
   const input = openInput();
@@ -116,20 +133,23 @@ async function append(path: string, options: Options): Promise<void> {
 /** What comes in, on its way into the log. */
 class Intake {
   readonly #appender: Appender;
+  readonly #put: TakeRecord;
   readonly #splitter: RecordSplitter;
   readonly #firstOffset: number;
   readonly #startedAt = performance.now();
   #bytes = 0;
   #lastDraw = { at: this.#startedAt, records: 0, bytes: 0 };
 
-  constructor(appender: Appender, { framing, keepNewline = false }: Options) {
+  constructor(appender: Appender, options: Options, events: EventAppender | undefined) {
+    const { framing, keepNewline = false } = options;
     this.#appender = appender;
     this.#firstOffset = appender.nextOffset;
+    this.#put = takerOf(appender, framing, events);
     const take = (payload: Uint8Array): void => this.#append(payload);
     const limit = appender.maxRecordBytes;
     this.#splitter =
       framing === 'lines'
-        ? new LineSplitter(take, limit, keepNewline)
+        ? new LineSplitter(take, events === undefined ? limit : MAX_LINE_BYTES, keepNewline)
         : new LengthSplitter(take, limit);
   }
 
@@ -188,7 +208,7 @@ class Intake {
 
   #append(payload: Uint8Array): void {
     try {
-      this.#appender.append(payload);
+      this.#put(payload);
     } catch (error) {
       if (!(error instanceof RecordTooLargeError)) throw error;
       throw new InputError(
@@ -198,6 +218,15 @@ class Intake {
     }
     this.#bytes += payload.length;
   }
+}
+
+function takerOf(
+  appender: Appender,
+  framing: Options['framing'],
+  events: EventAppender | undefined,
+): TakeRecord {
+  if (events === undefined) return (payload) => void appender.append(payload);
+  return framing === 'lines' ? takeJsonLines(events) : takeFlatBuffers(events);
 }
 
 /** Files in large pieces; anything else the way that Node reads it without ever blocking. */

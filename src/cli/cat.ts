@@ -5,16 +5,17 @@ import { parseCount } from './arguments.js';
 import { EXIT_CODES_HELP, InputError } from './exit-codes.js';
 import { noteLost } from './output.js';
 import { addRangeOptions, damageAtEnd, resolveRange, type RangeOptions } from './range.js';
-import { FORMATS, showRecord, type Layout, type RecordFormat } from './record-format.js';
+import {
+  FORMATS,
+  FORMATS_HELP,
+  chooseFormat,
+  showRecord,
+  type Layout,
+  type RecordFormat,
+} from './record-format.js';
 import { Sink } from './sink.js';
 
-const HELP = `
-Formats:
-  text    the record and a newline (default); a newline inside a record stays as it is
-  hex     one line of hexadecimal a record
-  base64  one line of base64 a record
-  raw     the records' bytes and nothing else
-  json    one object a line: offset, time, and text, or base64 for what is not UTF-8
+const HELP = `${FORMATS_HELP}
 
 Times are those of commits, as ISO 8601 (2026-01-31T12:00:00Z; without a zone: local time; a bare
 date: UTC) or in milliseconds since 1970. The end is the log's end when cat begins.
@@ -25,6 +26,7 @@ Examples:
   $ stratalog cat --since 2026-01-31T12:00:00Z --until 2026-01-31T12:05:00Z ticks
   $ stratalog cat --framing length old | stratalog append --framing length new
   $ stratalog cat --from 1000000 --limit 1 --format hex ticks
+  $ stratalog cat imu | jq .acceleration.z
 ${EXIT_CODES_HELP}`;
 
 interface Options extends RangeOptions {
@@ -63,7 +65,7 @@ export function catCommand(): Command {
 }
 
 async function cat(path: string, options: Options): Promise<void> {
-  const layout = layoutOf(options);
+  const layout = layoutOf(path, options);
   const reader = openReader(path, {
     access: 'sequential',
     bound: options.flushed === true ? 'flushed' : 'committed',
@@ -94,14 +96,15 @@ async function show(cursor: Cursor, from: number, sink: Sink, layout: Layout): P
   }
 }
 
-function layoutOf(options: Options): Layout {
+function layoutOf(path: string, options: Options): Layout {
   const { framing, json = false, offsets = false, times = false } = options;
-  const format = options.format ?? (json ? 'json' : framing === 'length' ? 'raw' : 'text');
+  const wished = options.format ?? (json ? 'json' : framing === 'length' ? 'raw' : undefined);
+  const { format, schema } = chooseFormat(path, wished);
   if (framing === 'length' && format !== 'raw') {
     throw new InputError(`Framing 'length' is for raw records, not for ${format}`);
   }
   if (format === 'raw' && (offsets || times)) {
     throw new InputError('Offsets and times go with a format of lines, not with raw');
   }
-  return { format, framing, offsets, times };
+  return { format, schema, framing, offsets, times };
 }

@@ -10,6 +10,7 @@ export const EXIT_STORAGE = 4;
 const BY_CODE: Partial<Record<LogErrorCode, number>> = {
   CORRUPTION: EXIT_DAMAGE,
   LOST: EXIT_DAMAGE,
+  MALFORMED_EVENT: EXIT_DAMAGE,
   LOCKED: EXIT_LOCKED,
   POISONED: EXIT_STORAGE,
   STORAGE: EXIT_STORAGE,
@@ -29,6 +30,7 @@ Exit codes:
   128 + n  ended by signal n (Ctrl-C: 130)`;
 
 export function exitCodeOf(error: unknown): number {
+  if (error instanceof DamagedEventError) return EXIT_DAMAGE;
   if (!(error instanceof LogError)) return EXIT_USE;
   // A scan fails for the reason that one of its pieces had.
   if (error.code === 'SCAN_FAILED') return exitCodeOf(error.cause);
@@ -41,3 +43,6 @@ export function exitCodeOfSignal(signal: EndingSignal): number {
 
 /** The input, rather than the log, is not what it should be. */
 export class InputError extends Error {}
+
+/** A record of a log of events is no event. */
+export class DamagedEventError extends Error {}

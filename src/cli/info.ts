@@ -3,12 +3,14 @@ import { Command } from 'commander';
 import {
   CorruptionError,
   inspectLock,
+  inspectSchema,
   openReader,
   type Cursor,
   type IndexFault,
   type LockState,
   type OffsetRange,
   type Reader,
+  type SchemaInfo,
   type SegmentInfo,
 } from '../index.js';
 import { EXIT_CODES_HELP, EXIT_DAMAGE } from './exit-codes.js';
@@ -37,7 +39,9 @@ ${EXIT_CODES_HELP}`;
 export function infoCommand(): Command {
   return new Command('info')
     .summary('show offsets, segments, sizes and rates')
-    .description('Shows the bounds, segments, sizes and rates of a log, and who appends to it.')
+    .description(
+      'Shows the bounds, segments, sizes, rates and schema of a log, and who appends to it.',
+    )
     .argument('<log>', 'directory of the log')
     .option('--json', 'print JSON')
     .addHelpText('after', HELP)
@@ -70,6 +74,14 @@ interface Damage {
   readonly lost: OffsetRange | undefined;
 }
 
+/** What the log remembers of its events. */
+interface Schema {
+  readonly root: string;
+  readonly path: string;
+  readonly version: number;
+  readonly versions: number;
+}
+
 interface Info {
   readonly log: string;
   readonly logId: string;
@@ -87,6 +99,8 @@ interface Info {
   /** Over the time from the first commit to the last; null if it is not known, or no time. */
   readonly recordsPerSecond: number | null;
   readonly lock: LockState;
+  /** Null in a log without one, or if it is damaged. */
+  readonly schema: Schema | null;
   /** What was met; there may be more. */
   readonly damage: readonly Damage[];
   readonly indexFaults: readonly IndexFault[];
@@ -101,6 +115,7 @@ function gather(path: string): Info {
     const records = segments.reduce((sum, segment) => sum + segment.records, 0);
     const usedBytes = segments.reduce((sum, segment) => sum + segment.usedBytes, 0);
     const { first, last, damage } = lookAtEnds(reader);
+    const { schema, damage: schemaDamage } = lookAtSchema(path);
     const spanMs = (last ?? 0) - (first ?? last ?? 0);
     return {
       log: reader.path,
@@ -116,7 +131,8 @@ function gather(path: string): Info {
       lastTime: last === undefined ? null : formatTime(last),
       recordsPerSecond: spanMs > 0 ? perSecond(records, spanMs) : null,
       lock: inspectLock(path),
-      damage,
+      schema,
+      damage: [...damage, ...schemaDamage],
       indexFaults: reader.indexFaults,
       segments: segments.map(segmentOf),
     };
@@ -134,8 +150,8 @@ interface Ends {
 
 function lookAtEnds(reader: Reader): Ends {
   const met = new Map<string, Damage>();
-  const meet = ({ path, position, expected, found, lost }: CorruptionError): void => {
-    met.set(`${path}:${position}`, { path, position, expected, found, lost });
+  const meet = (error: CorruptionError): void => {
+    met.set(`${error.path}:${error.position}`, damageOf(error));
   };
   const timeOf = (move: (cursor: Cursor) => boolean): number | undefined => {
     const cursor = reader.cursor({ snapshot: true });
@@ -158,6 +174,24 @@ function lookAtEnds(reader: Reader): Ends {
   return { first, last, damage: [...met.values()] };
 }
 
+function lookAtSchema(path: string): { schema: Schema | null; damage: Damage[] } {
+  try {
+    const found = inspectSchema(path);
+    return { schema: found === undefined ? null : schemaOf(found), damage: [] };
+  } catch (error) {
+    if (!(error instanceof CorruptionError)) throw error;
+    return { schema: null, damage: [damageOf(error)] };
+  }
+}
+
+function schemaOf({ schema, path, version, versions }: SchemaInfo): Schema {
+  return { root: schema.name, path, version, versions };
+}
+
+function damageOf({ path, position, expected, found, lost }: CorruptionError): Damage {
+  return { path, position, expected, found, lost };
+}
+
 function segmentOf(segment: SegmentInfo): Segment {
   const { path, baseOffset, records, usedBytes, sizeBytes, sealed, createdNs, header } = segment;
   const created = formatTime(Number(createdNs / 1_000_000n));
@@ -176,6 +210,7 @@ function describe(found: Info): string {
     ['size', sizeLine(found)],
     ['time', timeLine(found)],
     ['appender', lockLine(found.lock)],
+    ...schemaLines(found.schema),
     ...found.damage.map((damage): [string, string] => [
       'damage',
       colours.red(describeDamage(damage)),
@@ -187,6 +222,15 @@ function describe(found: Info): string {
   ];
   const fields = lines.map(([name, value]) => `${colours.dim(name.padEnd(17))}${value}`);
   return [...fields, '', segmentTable(found.segments)].join('\n');
+}
+
+function schemaLines(schema: Schema | null): [string, string][] {
+  if (schema === null) return [];
+  const { root, path, versions } = schema;
+  return [
+    ['events', root],
+    ['schema', `${path}${versions === 1 ? '' : `, the newest of ${plural(versions, 'version')}`}`],
+  ];
 }
 
 function recordsLine({ records, averageRecordBytes }: Info): string {

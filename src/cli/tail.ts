@@ -12,10 +12,18 @@ import { EXIT_CODES_HELP } from './exit-codes.js';
 import { Interruption } from './interruption.js';
 import { note, noteLost, plural } from './output.js';
 import { damageBehind } from './range.js';
-import { FORMATS, showRecord, type Layout, type RecordFormat } from './record-format.js';
+import {
+  FORMATS,
+  FORMATS_HELP,
+  chooseFormat,
+  showRecord,
+  type Layout,
+  type RecordFormat,
+} from './record-format.js';
 import { Sink } from './sink.js';
 
-const HELP = `
+const HELP = `${FORMATS_HELP}
+
 With -f it goes on with what is appended, by whichever process, until it is interrupted. Records that
 are dropped before it comes to them are skipped, and their number is told. Damage is an error, also at the
 end of the log.
@@ -32,7 +40,7 @@ interface Options {
   readonly lines: number;
   readonly since?: number;
   readonly untilClose?: boolean;
-  readonly format: RecordFormat;
+  readonly format?: RecordFormat;
   readonly offsets?: boolean;
   readonly times?: boolean;
   readonly flushed?: boolean;
@@ -51,9 +59,7 @@ export function tailCommand(): Command {
       parseTime,
     )
     .option('--until-close', 'with -f: end when the appender has closed the log')
-    .addOption(
-      new Option('--format <format>', 'how to show a record').choices(FORMATS).default('text'),
-    )
+    .addOption(new Option('--format <format>', 'how to show a record').choices(FORMATS))
     .option('--offsets', 'begin each line with the offset and a tab')
     .option('--times', 'begin each line with the time and a tab')
     .option('--flushed', 'only records that a power cut cannot take back')
@@ -75,7 +81,7 @@ async function tail(path: string, options: Options): Promise<void> {
       signal: ending.signal,
       name: 'stratalog tail',
     });
-    await show(tailer, sink, options, reader.boundOffset);
+    await show(tailer, sink, layoutOf(path, options), options.follow ?? false, reader.boundOffset);
     // Whoever follows meets it as the next record.
     const damage = options.follow === true ? undefined : damageBehind(reader);
     if (damage !== undefined) throw damage;
@@ -94,10 +100,18 @@ function startOf(reader: Reader, { since, lines }: Options): CursorStart {
   return Math.max(reader.startOffset, reader.boundOffset - lines);
 }
 
+function layoutOf(path: string, { format, offsets = false, times = false }: Options): Layout {
+  return { ...chooseFormat(path, format), framing: 'none', offsets, times };
+}
+
 /** Up to `end`; or, following, for ever. */
-async function show(tailer: Tailer, sink: Sink, options: Options, end: number): Promise<void> {
-  const { format, offsets = false, times = false, follow = false } = options;
-  const layout: Layout = { format, framing: 'none', offsets, times };
+async function show(
+  tailer: Tailer,
+  sink: Sink,
+  layout: Layout,
+  follow: boolean,
+  end: number,
+): Promise<void> {
   let expected = tailer.nextOffset;
   let skipped = 0;
   const hasNext = (): boolean => (follow || tailer.nextOffset < end) && tailer.next();

@@ -1,19 +1,39 @@
 /** `verify`: every byte checked, nothing changed. */
 import { Command } from 'commander';
-import { verifyLogInParallel, type Damage, type VerifyReport } from '../index.js';
+import {
+  verifyEventLog,
+  verifyLogInParallel,
+  type Damage,
+  type EventsReport,
+  type MalformedRecord,
+  type VerifyReport,
+} from '../index.js';
 import { parseWorkers } from './arguments.js';
-import { EXIT_CODES_HELP, EXIT_DAMAGE } from './exit-codes.js';
-import { colours, formatBytes, formatOffsets, plural, print, printJson } from './output.js';
+import { EXIT_CODES_HELP, EXIT_DAMAGE, InputError } from './exit-codes.js';
+import {
+  colours,
+  formatBytes,
+  formatCount,
+  formatOffsets,
+  plural,
+  print,
+  printJson,
+} from './output.js';
 import { ProgressLine } from './progress.js';
 
 const HELP = `
 Checks every frame: header, checksum, records, order and chain. Changes nothing, and works while
 somebody appends. Several threads read, each another segment, unless the log is small.
 
+Of a log that remembers a schema, the schema files are checked as well, and with --events every record: that
+it is an event of that schema, to the last byte. That takes longer, and one thread. A schema file that is
+damaged can be put back: its name says which CRC-32C its content has.
+
 Examples:
   $ stratalog verify journal
   $ stratalog verify --workers 2 journal
   $ stratalog verify --json journal | jq .damage
+  $ stratalog verify --events imu
   $ stratalog verify journal || stratalog repair journal
 ${EXIT_CODES_HELP}`;
 
@@ -27,6 +47,7 @@ export function verifyCommand(): Command {
       'at most this many threads (default: as many as the machine runs)',
       parseWorkers,
     )
+    .option('--events', 'check every record against the schema, too')
     .option('--json', 'print JSON')
     .addHelpText('after', HELP)
     .action(verify);
@@ -34,16 +55,24 @@ export function verifyCommand(): Command {
 
 interface Options {
   readonly workers?: number;
+  readonly events?: boolean;
   readonly json?: boolean;
 }
 
-async function verify(path: string, { workers, json }: Options): Promise<void> {
+async function verify(path: string, options: Options): Promise<void> {
+  const { workers, json, events = false } = options;
   const report = await withProgress('verify', (onProgress) =>
     verifyLogInParallel(path, { workers, onProgress }),
   );
-  if (json === true) printJson(report);
-  else print(describe(report));
-  if (!report.isIntact) process.exitCode = EXIT_DAMAGE;
+  const typed = await withProgress('events', (onProgress) =>
+    verifyEventLog(path, { events, onProgress }),
+  );
+  if (events && typed.root === undefined) {
+    throw new InputError(`Cannot verify events of ${path}: the log has no schema`);
+  }
+  if (json === true) printJson(typed.root === undefined ? report : { ...report, schema: typed });
+  else print([...describeEvents(typed, events), describe(report)].join('\n'));
+  if (!report.isIntact || !typed.isIntact) process.exitCode = EXIT_DAMAGE;
 }
 
 type OnProgress = (doneBytes: number, totalBytes: number) => void;
@@ -81,6 +110,26 @@ function describe(report: VerifyReport): string {
       ? []
       : ['not closed: open for appending, or to be recovered at next opening']),
   ].join('\n');
+}
+
+function describeEvents(report: EventsReport, isEach: boolean): string[] {
+  const { root, schemaFaults, malformed, malformedEvents, versions } = report;
+  if (root === undefined) return [];
+  const bad = colours.red('damage');
+  const left = malformed - malformedEvents.length;
+  const checked = `${plural(report.events, 'event')}, ${formatCount(malformed)} malformed`;
+  return [
+    ...schemaFaults.map(({ path, reason }) => `${bad} in ${path}: ${reason}`),
+    ...malformedEvents.map((event) => describeMalformed(event, root)),
+    ...(left > 0 ? [`and ${plural(left, 'more record')} that are no ${root}`] : []),
+    `${root} in ${plural(versions, 'schema version')}${isEach ? `: ${checked}` : ''}`,
+  ];
+}
+
+function describeMalformed(event: MalformedRecord, root: string): string {
+  const { offset, position, field, reason } = event;
+  const where = field === '' ? '' : ` in ${field}`;
+  return `${colours.red('damage')} at offset ${offset}, no ${root}: ${reason}${where} at byte ${position}`;
 }
 
 /** Exact values: this is what somebody will look for in the file. */
