@@ -92,3 +92,28 @@ export {
 export { generateEventModule, type EventModuleOptions } from './events/generate/module.js';
 export type { EventVector, EventView, FieldsView, ViewOf } from './events/view.js';
 export { verifyEvent, type VerifyEventOptions } from './events/verify.js';
+export {
+  columnPlan,
+  readColumns,
+  type BigIntColumn,
+  type Column,
+  type ColumnOptions,
+  type ColumnPlan,
+  type Columns,
+  type ColumnsOptions,
+  type NumberColumn,
+  type StringColumn,
+} from './events/columns.js';
+export {
+  queryEvents,
+  type QuerySettings,
+  type Aggregate,
+  type Cell,
+  type Condition,
+  type Grouping,
+  type Query,
+  type QueryTable,
+  type QueryValue,
+} from './query/query.js';
+export type { TopEntry } from './query/accumulators.js';
+export type { Comparison } from './query/filter.js';

@@ -334,7 +334,7 @@ function shown(value: unknown): string {
   if (typeof value === 'string') return shortened(JSON.stringify(value));
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (typeof value === 'function') return 'a function';
-  return typeof value === 'object' && value !== null ? 'an object' : String(value as Value);
+  return typeof value === 'object' && value !== null ? 'an object' : `${value as Value}`;
 }
 
 function shortened(text: string): string {

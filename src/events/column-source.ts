@@ -26,8 +26,7 @@ const READS: Readonly<Record<ScalarKind, (at: string) => string>> = {
   int16: (at) => `view.getInt16(${at}, true)`,
   uint16: (at) => `view.getUint16(${at}, true)`,
   int32: (at) => `view.getInt32(${at}, true)`,
-  // The same bits: what they mean is the array's business.
-  uint32: (at) => `view.getInt32(${at}, true)`,
+  uint32: (at) => `view.getUint32(${at}, true)`,
   int64: (at) => `view.getInt32(${at} + 4, true) * 4294967296 + view.getUint32(${at}, true)`,
   uint64: (at) => `view.getUint32(${at} + 4, true) * 4294967296 + view.getUint32(${at}, true)`,
   float32: (at) => `view.getFloat32(${at}, true)`,

@@ -34,6 +34,18 @@ export interface ColumnOptions {
    * 2^53; or `'bigint'`, as `BigInt64Array` and `BigUint64Array`.
    */
   readonly int64?: Int64Mode;
+  /**
+   * Other numbers: as arrays of their own kind (`'natural'`, the default), or all as `Float64Array`s,
+   * which hold them exactly.
+   */
+  readonly numbers?: 'natural' | 'float64';
+}
+
+export interface ColumnsOptions extends ColumnOptions {
+  /** Default `'start'`. */
+  readonly from?: CursorStart;
+  /** Exclusive offset; by default the reader's bound. */
+  readonly to?: number;
 }
 
 /** Numbers; booleans as 0 and 1, enums by number. Where there is no value stands 0. */
@@ -132,6 +144,11 @@ export class StringColumn {
     return this.starts.length;
   }
 
+  /** @internal What positions count in, of the rows that were filled last. */
+  get buffer(): Buffer {
+    return this.#sources.at(-1)?.buffer ?? NO_BUFFER;
+  }
+
   /** Decodes a string; `null` where there is none, `undefined` outside of the column. */
   at(row: number): string | null | undefined {
     const start = this.starts[row];
@@ -162,6 +179,8 @@ export class StringColumn {
     );
   }
 }
+
+const NO_BUFFER = Buffer.alloc(0);
 
 /** Besides fields: the record's offset, and the time of its frame's commit. */
 const OFFSET = '$offset';
@@ -209,6 +228,7 @@ export function columnPlan(
 export class ColumnPlan {
   readonly fields: readonly string[];
   readonly int64: Int64Mode;
+  readonly #isWide: boolean;
   readonly #columns: readonly ColumnField[];
   readonly #loop: Loop;
   readonly #state = new LoopState();
@@ -220,13 +240,14 @@ export class ColumnPlan {
   #times: NumberArray | undefined;
 
   /** @internal Use `columnPlan`. */
-  constructor(schema: EventSchema, fields: readonly string[], { int64 = 'exact' }: ColumnOptions) {
+  constructor(schema: EventSchema, fields: readonly string[], options: ColumnOptions) {
+    const { int64 = 'exact', numbers = 'natural' } = options;
     checkFields(fields);
-    if (!['exact', 'approximate', 'bigint'].includes(int64)) {
-      throw unknownChoice('int64', int64);
-    }
+    if (!['exact', 'approximate', 'bigint'].includes(int64)) throw unknownChoice('int64', int64);
+    if (!['natural', 'float64'].includes(numbers)) throw unknownChoice('numbers', numbers);
     this.fields = [...fields];
     this.int64 = int64;
+    this.#isWide = numbers === 'float64';
     const inEvents = fields.filter((name) => !isOfRecord(name));
     const { root, fields: columns } = columnTree(schema.root, inEvents);
     this.#columns = columns;
@@ -260,7 +281,8 @@ export class ColumnPlan {
       const values = scalar === 'int64' ? new BigInt64Array(rows) : new BigUint64Array(rows);
       return { kind: 'bigint', name, values, nulls };
     }
-    return { kind: 'number', name, values: new ARRAYS[scalar](rows), nulls };
+    const values = new (this.#isWide ? Float64Array : ARRAYS[scalar])(rows);
+    return { kind: 'number', name, values, nulls };
   }
 
   /**
@@ -269,7 +291,7 @@ export class ColumnPlan {
    *
    * An error is thrown when nothing has been filled before it; else those events are what is returned, and
    * the next call throws. The cursor stays before what cannot be read, so `cursor.next()` steps over it.
-   * Allocates nothing per event.
+   * Allocates nothing per event. Where strings are read, it ends with a segment.
    *
    * @throws {MalformedEventError}
    * @throws {RangeError} a 64-bit integer that is not safe, with `int64: 'exact'`; or no such rows
@@ -287,6 +309,10 @@ export class ColumnPlan {
     let filled = 0;
     try {
       while (filled < most && cursor.nextRun()) {
+        if (filled > 0 && this.#leavesSegment(cursor.runSegment)) {
+          cursor.backTo(cursor.run.position, cursor.run.offset);
+          break;
+        }
         filled += this.#fillRun(cursor, at + filled, most - filled);
       }
     } catch (error) {
@@ -294,6 +320,12 @@ export class ColumnPlan {
       if (filled === 0) throw error;
     }
     return filled;
+  }
+
+  /** Strings of one fill lie in one buffer. */
+  #leavesSegment({ mapping }: ReadableSegment): boolean {
+    const text = this.#strings[0];
+    return text !== undefined && text.buffer.buffer !== mapping.buffer;
   }
 
   #fillRun(cursor: Cursor, row: number, most: number): number {
@@ -398,11 +430,7 @@ export function readColumns(
   reader: Reader,
   schema: EventSchema,
   fields: readonly string[],
-  {
-    from = 'start',
-    to = Infinity,
-    ...options
-  }: ColumnOptions & { readonly from?: CursorStart; readonly to?: number } = {},
+  { from = 'start', to = Infinity, ...options }: ColumnsOptions = {},
 ): Columns {
   const plan = columnPlan(schema, fields, options);
   const cursor = reader.cursor({ from, to, snapshot: true });

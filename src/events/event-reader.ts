@@ -2,6 +2,7 @@ import type { CursorStart } from '../read/cursor.js';
 import type { Position, ReaderDescription } from '../read/description.js';
 import { openReader, type CursorOptions, type Reader, type ReaderOptions } from '../read/reader.js';
 import type { TailerOptions } from '../read/tailer.js';
+import { readColumns, type Columns, type ColumnsOptions } from './columns.js';
 import { EventCursor, EventTailer } from './event-cursor.js';
 import { EventRecord } from './event-record.js';
 import { schemaToRead } from './log-schema.js';
@@ -88,6 +89,17 @@ export class EventReader<Event = unknown, View = unknown> {
     options?: TailerOptions & { readonly from?: CursorStart | Position },
   ): EventTailer<Event, View> {
     return new EventTailer(this.records.tailer(options), this.schema, this.#isVerifying);
+  }
+
+  /**
+   * Fields of a range of events as typed arrays: see `readColumns`.
+   * @throws {MalformedEventError} a record is no event of the schema
+   * @throws {RangeError} a 64-bit integer that is not safe, with `int64: 'exact'`
+   * @throws {TypeError} a field that is none
+   * @throws as `Reader.cursor` and `Cursor.next`
+   */
+  columns(fields: readonly string[], options?: ColumnsOptions): Columns {
+    return readColumns(this.records, this.schema, fields, options);
   }
 
   /**

@@ -32,7 +32,7 @@ type Selects = (record: RecordView) => boolean;
 type RunFunction = (cursor: Cursor, args: unknown, piece: Piece) => unknown;
 
 /** A cursor that shows some of the records of a piece, and may step over what has been dropped. */
-class ShareCursor extends Cursor {
+export class ShareCursor extends Cursor {
   readonly #end: number;
   readonly #skipsDropped: boolean;
   readonly #selects: Selects | undefined;

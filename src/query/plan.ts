@@ -1,0 +1,201 @@
+/** Checks a query against the schema, and makes of it what threads can run: columns by number. */
+import { randomUUID } from 'node:crypto';
+import type { EventSchema } from '../events/schema.js';
+import { checkInteger } from '../options.js';
+import type { AggregateKind } from './accumulators.js';
+import { comparable, fieldAt, type Field } from './fields.js';
+import type { Comparison, Filter, Test } from './filter.js';
+import type { KeyPlan } from './groups.js';
+import type { Aggregate, Condition, Grouping, Query } from './query.js';
+
+/** What the pieces' threads need. Plain data. */
+export interface WorkerPlan {
+  /** Of this query, so that a thread prepares itself once. */
+  readonly id: string;
+  readonly bfbs: Uint8Array;
+  readonly root: string;
+  /** The columns. */
+  readonly fields: readonly Field[];
+  readonly filter: Filter | undefined;
+  readonly keys: readonly KeyPlan[];
+  readonly aggregates: readonly PlannedAggregate[];
+}
+
+export interface PlannedAggregate {
+  readonly what: AggregateKind;
+  /** -1: none, every event counts. */
+  readonly column: number;
+  readonly isInteger: boolean;
+}
+
+export interface QueryPlan {
+  readonly forWorkers: WorkerPlan;
+  /** Keys first, then aggregates. */
+  readonly names: readonly string[];
+  /** For each name, the field that its values are values of, if they are. */
+  readonly shownAs: readonly (Field | undefined)[];
+  readonly orderBy: { readonly index: number; readonly isDescending: boolean } | undefined;
+  readonly limit: number;
+}
+
+const COMPARISONS = ['=', '!=', '<', '<=', '>', '>='];
+/** Aggregates whose result is a value of the field itself. */
+const OF_THE_FIELD = new Set(['min', 'max', 'first', 'last']);
+const MAX_TOP = 10_000;
+
+/**
+ * @throws {TypeError | RangeError}
+ */
+export function planQuery(schema: EventSchema, query: Query): QueryPlan {
+  const { where, groupBy = [], select = { count: { fn: 'count' } }, orderBy, limit } = query;
+  if (limit !== undefined) checkInteger('limit', limit, 0, Number.MAX_SAFE_INTEGER);
+  const columns = new Columns(schema);
+  const keys = groupBy.map((grouping) => planKey(columns, grouping));
+  const aggregates = Object.entries(select).map(([name, aggregate]) => ({
+    name,
+    ...planAggregate(columns, aggregate),
+  }));
+  const names = [...keys, ...aggregates].map(({ name }) => name);
+  checkNames(names);
+  const filter = where === undefined ? undefined : planFilter(columns, where);
+  const index = orderBy === undefined ? -1 : names.indexOf(orderBy.name);
+  if (orderBy !== undefined && index < 0) {
+    throw new TypeError(`Cannot order by ${orderBy.name}: the result has ${names.join(', ')}`);
+  }
+  return {
+    forWorkers: {
+      id: randomUUID(),
+      bfbs: schema.bytes,
+      root: schema.name,
+      fields: columns.fields,
+      filter,
+      keys: keys.map(({ plan }) => plan),
+      aggregates: aggregates.map(({ plan }) => plan),
+    },
+    names,
+    shownAs: [...keys, ...aggregates].map(({ shownAs }) => shownAs),
+    orderBy: index < 0 ? undefined : { index, isDescending: orderBy?.descending === true },
+    limit: limit ?? Infinity,
+  };
+}
+
+/** The columns that a query needs, each once. */
+class Columns {
+  readonly #schema: EventSchema;
+  readonly fields: Field[] = [];
+
+  constructor(schema: EventSchema) {
+    this.#schema = schema;
+  }
+
+  add(path: string): { readonly column: number; readonly field: Field } {
+    const held = this.fields.findIndex((field) => field.path === path);
+    if (held >= 0) return { column: held, field: this.fields[held] as Field };
+    const field = fieldAt(this.#schema, path);
+    return { column: this.fields.push(field) - 1, field };
+  }
+}
+
+function planKey(
+  columns: Columns,
+  grouping: Grouping,
+): { name: string; plan: KeyPlan; shownAs: Field } {
+  const { field: path, every, as } = typeof grouping === 'string' ? only(grouping) : grouping;
+  const { column, field } = columns.add(path);
+  if (every !== undefined) checkEvery(field, every);
+  return { name: as ?? path, plan: { column, every }, shownAs: field };
+}
+
+function only(field: string): { field: string; every?: number; as?: string } {
+  return { field };
+}
+
+function checkEvery({ path, kind, isBoolean }: Field, every: number | bigint): void {
+  if (kind === 'string' || isBoolean) {
+    throw new TypeError(`Cannot make buckets of ${path}: it is no number`);
+  }
+  const isWhole = typeof every === 'bigint' || Number.isSafeInteger(every);
+  const fits = kind === 'number' ? Number.isFinite(Number(every)) : isWhole;
+  if (every > 0 && fits) return;
+  throw new RangeError(`Cannot make buckets of ${path}: their width is ${String(every)}`);
+}
+
+function planAggregate(
+  columns: Columns,
+  aggregate: Aggregate,
+): { plan: PlannedAggregate; shownAs: Field | undefined } {
+  const what = kindOf(aggregate);
+  if (aggregate.field === undefined) {
+    if (what.kind !== 'count') throw new TypeError(`Cannot compute ${what.kind}: of which field?`);
+    return { plan: { what, column: -1, isInteger: false }, shownAs: undefined };
+  }
+  const { column, field } = columns.add(aggregate.field);
+  const takesText = ['count', 'first', 'last'].includes(what.kind);
+  if (field.kind === 'string' && !takesText) {
+    throw new TypeError(`Cannot compute ${what.kind} of ${field.path}: it is a string`);
+  }
+  const isInteger = field.kind === 'int64' || field.kind === 'uint64';
+  const shownAs = OF_THE_FIELD.has(what.kind) ? field : undefined;
+  return { plan: { what, column, isInteger }, shownAs };
+}
+
+function kindOf(aggregate: Aggregate): AggregateKind {
+  switch (aggregate.fn) {
+    case 'quantile':
+      if (aggregate.at >= 0 && aggregate.at <= 1) return { kind: 'quantile', at: aggregate.at };
+      throw new RangeError(`Cannot compute a quantile at ${String(aggregate.at)}: it is a share`);
+    case 'top':
+      checkInteger('k', aggregate.k, 1, MAX_TOP);
+      return { kind: 'top', k: aggregate.k };
+    case 'count':
+    case 'sum':
+    case 'mean':
+    case 'variance':
+    case 'deviation':
+    case 'min':
+    case 'max':
+    case 'first':
+    case 'last':
+      return { kind: aggregate.fn };
+    default:
+      throw new TypeError(`Cannot compute ${JSON.stringify((aggregate as Aggregate).fn)}`);
+  }
+}
+
+function planFilter(columns: Columns, condition: Condition): Filter {
+  if ('all' in condition) return { all: condition.all.map((each) => planFilter(columns, each)) };
+  if ('any' in condition) return { any: condition.any.map((each) => planFilter(columns, each)) };
+  if ('not' in condition) return { not: planFilter(columns, condition.not) };
+  const { column, field } = columns.add(condition.field);
+  if (condition.op === 'present') return { column, test: { op: 'present' } };
+  if (condition.op === 'in') {
+    const tests = condition.value.map((value) => planTest(field, '=', value));
+    return { any: tests.map((test) => ({ column, test })) };
+  }
+  if (condition.op !== 'contains') {
+    return { column, test: planTest(field, condition.op, condition.value) };
+  }
+  const text = comparable(field, condition.value);
+  if (text instanceof Uint8Array) return { column, test: { op: 'contains', text } };
+  throw new TypeError(`Cannot search in ${field.path}: it is no string`);
+}
+
+function planTest(field: Field, op: Comparison, value: Parameters<typeof comparable>[1]): Test {
+  if (!COMPARISONS.includes(op)) throw new TypeError(`Cannot compare by ${JSON.stringify(op)}`);
+  const with_ = comparable(field, value);
+  if (with_ instanceof Uint8Array) return { op, text: with_ };
+  return typeof with_ === 'bigint' ? planInteger(field, op, with_) : { op, number: with_ };
+}
+
+/** Beyond the column's range every value is less, or every one more. */
+function planInteger({ kind }: Field, op: Comparison, value: bigint): Test {
+  const [least, most] = kind === 'int64' ? [-(2n ** 63n), 2n ** 63n - 1n] : [0n, 2n ** 64n - 1n];
+  if (value >= least && value <= most) return { op, integer: value };
+  const isMet = op === '!=' || (value > most ? op.startsWith('<') : op.startsWith('>'));
+  return isMet ? { op: '>=', integer: least } : { op: '<', integer: least };
+}
+
+function checkNames(names: readonly string[]): void {
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw new TypeError(`Cannot answer: two columns are called ${twice}`);
+}

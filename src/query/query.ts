@@ -1,0 +1,93 @@
+/** Questions about the events of a log, as data: filtered, grouped and aggregated in a parallel scan. */
+import type { EventSchema } from '../events/schema.js';
+import type { ScanSettings } from '../scan/options.js';
+import { runScan, type ScannedLog, type ScanResult } from '../scan/scan.js';
+import type { TopEntry } from './accumulators.js';
+import type { Comparison } from './filter.js';
+import { answerOf, type Answer } from './answer.js';
+import type { PieceAnswer } from './piece.js';
+import { planQuery } from './plan.js';
+
+/** What values are compared with. A 64-bit integer beyond 2^53 is a `bigint`; an enum's value its name. */
+export type QueryValue = number | bigint | string | boolean;
+
+/**
+ * What events have to meet. `field` is a field's name, or a path to one (`body.Tick.price`: through tables,
+ * structs and members of unions), or `$offset` or `$timeMs` (when its frame was committed). An event
+ * without a value in the field meets no comparison; `present` asks for one.
+ */
+export type Condition =
+  | { readonly field: string; readonly op: Comparison; readonly value: QueryValue }
+  | { readonly field: string; readonly op: 'in'; readonly value: readonly QueryValue[] }
+  | { readonly field: string; readonly op: 'contains'; readonly value: string }
+  | { readonly field: string; readonly op: 'present' }
+  | { readonly all: readonly Condition[] }
+  | { readonly any: readonly Condition[] }
+  | { readonly not: Condition };
+
+/** A field whose values make groups; with `every`, buckets of a number or time, named by where they begin. */
+export type Grouping =
+  string | { readonly field: string; readonly every?: number | bigint; readonly as?: string };
+
+/**
+ * - `count`: events, or those with a value in `field`.
+ * - `sum`, `mean`, `variance` and `deviation` (of a sample): in double precision.
+ * - `min`, `max`, `first`, `last` (in the order of the log): exact.
+ * - `quantile`: the value below which the share `at` lies, within 1 % of the value.
+ * - `top`: the `k` largest values with the offsets of their events.
+ */
+export type Aggregate =
+  | { readonly fn: 'count'; readonly field?: string }
+  | { readonly fn: 'sum' | 'mean' | 'variance' | 'deviation'; readonly field: string }
+  | { readonly fn: 'min' | 'max' | 'first' | 'last'; readonly field: string }
+  | { readonly fn: 'quantile'; readonly field: string; readonly at: number }
+  | { readonly fn: 'top'; readonly field: string; readonly k: number };
+
+export interface Query {
+  readonly where?: Condition;
+  /** Without it there is one group, of all events. */
+  readonly groupBy?: readonly Grouping[];
+  /** Aggregates by the name that they have in the result. Default: `{ count: { fn: 'count' } }`. */
+  readonly select?: Readonly<Record<string, Aggregate>>;
+  /** Default: by the groups' keys, ascending. */
+  readonly orderBy?: { readonly name: string; readonly descending?: boolean };
+  /** So many groups at most, the first in that order. */
+  readonly limit?: number;
+}
+
+/** `null` where a group has no value. */
+export type Cell = number | bigint | string | boolean | null | readonly TopEntry[];
+
+/** A table: a row for each group, a column for each key and each aggregate, in that order. */
+export interface QueryTable {
+  readonly names: readonly string[];
+  readonly rows: readonly Readonly<Record<string, Cell>>[];
+  readonly columns: Readonly<Record<string, readonly Cell[]>>;
+  /** Events that met the condition. */
+  readonly events: number;
+}
+
+/**
+ * Answers a query. Everything of `scan` holds: what is asked is fixed when it begins, settings are the
+ * same, and so is what is thrown. `schema` is that of the log's events.
+ *
+ * Memory: proportional to the number of groups, not of events.
+ *
+ * @throws {TypeError | RangeError} the query names a field that there is not, compares it with a value of
+ *   another type, or is otherwise wrong; nothing has been read
+ */
+export async function queryEvents(
+  log: ScannedLog,
+  schema: EventSchema,
+  query: Query,
+  settings: ScanSettings = {},
+): Promise<ScanResult<QueryTable>> {
+  const plan = planQuery(schema, query);
+  const work = { function: { module: MODULE, name: 'answerPiece' }, args: plan.forWorkers };
+  const answer = answerOf(plan);
+  const reduce = (whole: Answer, part: PieceAnswer): Answer => whole.add(part);
+  const result = await runScan(log, settings, work, { reduce, initial: answer });
+  return { ...result, value: result.value.table() };
+}
+
+const MODULE = new URL('./piece.js', import.meta.url).href;

@@ -1,0 +1,52 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { QuantileSketch, RELATIVE_ACCURACY } from '../../src/query/sketch.js';
+
+/** The value of the rank that a quantile asks for: those of the sketch lie at or between neighbours. */
+function exactly(sorted: readonly number[], at: number): [low: number, high: number] {
+  const rank = at * (sorted.length - 1);
+  return [sorted[Math.floor(rank)] as number, sorted[Math.ceil(rank)] as number];
+}
+
+function slack(value: number): number {
+  return Number.isFinite(value) ? RELATIVE_ACCURACY * 1.0001 * Math.abs(value) : 0;
+}
+
+function isWithin(found: number, [low, high]: readonly [number, number]): boolean {
+  return found >= low - slack(low) && found <= high + slack(high);
+}
+
+const value = fc.oneof(
+  fc.double({ min: -1e6, max: 1e6, noNaN: true }),
+  fc.integer({ min: -3, max: 3 }),
+  fc.constantFrom(Infinity, -Infinity, 1e-9, -1e-9, 1, 1.01, 0.99),
+);
+
+describe('a sketch', () => {
+  it('is within its accuracy however its values were parted, merged and sent', () => {
+    const parts = fc.array(fc.array(value, { maxLength: 60 }), { minLength: 1, maxLength: 6 });
+    fc.assert(
+      fc.property(parts, fc.double({ min: 0, max: 1, noNaN: true }), (lists, at) => {
+        const whole = new QuantileSketch();
+        for (const list of lists) {
+          const part = new QuantileSketch();
+          for (const each of list) part.add(each);
+          whole.absorb(structuredClone(part.state()));
+        }
+        const sorted = lists.flat().toSorted((a, b) => a - b);
+        const found = whole.quantile(at);
+        if (sorted.length === 0) expect(found).toBeUndefined();
+        else expect(found).toSatisfy((x: number) => isWithin(x, exactly(sorted, at)));
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('takes no notice of what is not a number', () => {
+    const sketch = new QuantileSketch();
+    sketch.add(NaN);
+    expect(sketch.quantile(0.5)).toBeUndefined();
+    sketch.add(7);
+    expect(sketch.quantile(0.5)).toBeCloseTo(7, 0);
+  });
+});
