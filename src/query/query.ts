@@ -1,10 +1,12 @@
 /** Questions about the events of a log, as data: filtered, grouped and aggregated in a parallel scan. */
+import { EventReader, openEventReader } from '../events/event-reader.js';
 import type { EventSchema } from '../events/schema.js';
+import { Reader } from '../read/reader.js';
 import type { ScanSettings } from '../scan/options.js';
 import { runScan, type ScannedLog, type ScanResult } from '../scan/scan.js';
 import type { TopEntry } from './accumulators.js';
 import type { Comparison } from './filter.js';
-import { answerOf, type Answer } from './answer.js';
+import { Answer } from './answer.js';
 import type { PieceAnswer } from './piece.js';
 import { planQuery } from './plan.js';
 
@@ -67,27 +69,40 @@ export interface QueryTable {
   readonly events: number;
 }
 
+export interface QuerySettings extends ScanSettings {
+  /** What to take events for; by default what the log says that they are. */
+  readonly schema?: EventSchema | undefined;
+}
+
 /**
- * Answers a query. Everything of `scan` holds: what is asked is fixed when it begins, settings are the
- * same, and so is what is thrown. `schema` is that of the log's events.
+ * Answers a query about the events of a log. Everything of `scan` holds: what is asked is fixed when it
+ * begins, settings are the same, and so is what is thrown.
  *
  * Memory: proportional to the number of groups, not of events.
  *
  * @throws {TypeError | RangeError} the query names a field that there is not, compares it with a value of
- *   another type, or is otherwise wrong; nothing has been read
+ *   another type, or is otherwise wrong; no event has been read
+ * @throws {SchemaError | SchemaMismatchError} as `openEventReader`
  */
 export async function queryEvents(
-  log: ScannedLog,
-  schema: EventSchema,
+  log: ScannedLog | EventReader,
   query: Query,
-  settings: ScanSettings = {},
+  { schema: given, ...settings }: QuerySettings = {},
 ): Promise<ScanResult<QueryTable>> {
-  const plan = planQuery(schema, query);
+  const scanned = log instanceof EventReader ? log.records : log;
+  const schema = given ?? (log instanceof EventReader ? log.schema : undefined);
+  const plan = planQuery(schemaOf(scanned, schema), query);
   const work = { function: { module: MODULE, name: 'answerPiece' }, args: plan.forWorkers };
-  const answer = answerOf(plan);
   const reduce = (whole: Answer, part: PieceAnswer): Answer => whole.add(part);
-  const result = await runScan(log, settings, work, { reduce, initial: answer });
+  const result = await runScan(scanned, settings, work, { reduce, initial: new Answer(plan) });
   return { ...result, value: result.value.table() };
+}
+
+function schemaOf(log: ScannedLog, given: EventSchema | undefined): EventSchema {
+  const options = given === undefined ? {} : { schema: given };
+  const reader = openEventReader(log instanceof Reader ? log.describe() : log, options);
+  reader.close();
+  return reader.schema;
 }
 
 const MODULE = new URL('./piece.js', import.meta.url).href;

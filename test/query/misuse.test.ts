@@ -1,7 +1,14 @@
-/** What a query must not be. Nothing is read: the log does not even exist. */
+/** What a query must not be. */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { eventSchema, queryEvents, type EventSchema, type Query } from '../../src/index.js';
+import {
+  eventSchema,
+  openEventAppender,
+  queryEvents,
+  type EventSchema,
+  type Query,
+} from '../../src/index.js';
 import { Flatc } from '../support/flatc.js';
+import { temporaryLogPath } from '../support/temporary-log.js';
 
 const FBS = `
 namespace misuse;
@@ -136,7 +143,9 @@ const TABLE: readonly (readonly [what: string, query: unknown, message: string])
 
 describe('queryEvents()', () => {
   it.each(TABLE)('refuses %s', async (_what, query, message) => {
-    const asked = queryEvents('/nowhere', schema, query as Query);
+    const log = temporaryLogPath();
+    await openEventAppender(log, { schema, maintenance: false }).close();
+    const asked = queryEvents(log, query as Query);
     await expect(asked).rejects.toThrow(message);
     await expect(asked).rejects.toSatisfy(
       (error) => error instanceof TypeError || error instanceof RangeError,

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
   eventSchema,
-  openAppender,
+  openEventAppender,
   openReader,
   queryEvents,
   type Aggregate,
@@ -13,7 +13,6 @@ import {
   type Query,
   type QueryTable,
 } from '../../src/index.js';
-import { compileEncoder } from '../../src/events/encoder.js';
 import { Answer } from '../../src/query/answer.js';
 import { answerPiece } from '../../src/query/piece.js';
 import { planQuery } from '../../src/query/plan.js';
@@ -188,15 +187,15 @@ const query: fc.Arbitrary<Query> = fc.record(
 
 async function logOf(events: readonly PlainEvent[], commitEvery: number): Promise<string> {
   const path = temporaryLogPath();
-  const appender = openAppender(path, {
+  const appender = openEventAppender(path, {
+    schema,
     commit: 'manual',
     flush: 'none',
     maintenance: false,
     segmentSizeBytes: 16 * 1024,
   });
-  const encoder = compileEncoder(schema);
   events.forEach((each, i) => {
-    appender.appendEncoded(encoder, each);
+    appender.append(each);
     if (i % commitEvery === 0) appender.commit();
   });
   await appender.close();
@@ -285,7 +284,6 @@ describe('queryEvents()', () => {
     const log = await logOf(events(1000), 50);
     const { value, records, pieces } = await queryEvents(
       log,
-      schema,
       {
         where: { field: 'value', op: '>=', value: 100 },
         groupBy: ['sensor', 'kind'],
@@ -314,9 +312,9 @@ describe('queryEvents()', () => {
   it('answers over no events: nothing, or one row without groups', async () => {
     const log = await logOf([], 1);
     const select = { n: { fn: 'count' }, mean: { fn: 'mean', field: 'value' } } as const;
-    const whole = await queryEvents(log, schema, { select });
+    const whole = await queryEvents(log, { select });
     expect(whole.value.rows).toEqual([{ n: 0, mean: null }]);
-    const grouped = await queryEvents(log, schema, { groupBy: ['sensor'], select });
+    const grouped = await queryEvents(log, { groupBy: ['sensor'], select });
     expect(grouped.value.rows).toEqual([]);
   });
 
@@ -324,13 +322,12 @@ describe('queryEvents()', () => {
     const log = await logOf(events(100), 10);
     const { value } = await queryEvents(
       log,
-      schema,
       { select: { from: { fn: 'min', field: '$offset' }, at: { fn: 'last', field: '$timeMs' } } },
       { from: 40, to: 60, workers: 1 },
     );
     expect(value.rows[0]?.['from']).toBe(40);
     expect(Number(value.rows[0]?.['at'])).toBeGreaterThan(1.7e12);
     const isAborted = AbortSignal.abort(new Error('enough'));
-    await expect(queryEvents(log, schema, {}, { signal: isAborted })).rejects.toThrow('enough');
+    await expect(queryEvents(log, {}, { signal: isAborted })).rejects.toThrow('enough');
   });
 });
