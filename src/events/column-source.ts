@@ -3,7 +3,7 @@
  * as string literals only, everything else is integers of the schema.
  *
  * A table's layout (distance to the vtable, sizes, the slots that are read) is remembered from the event
- * before. If its words are the same, everything that was checked then holds now but for where the record
+ * before, if more than a few slots of it are read. If its words are the same, everything that was checked then holds now but for where the record
  * ends, and fields are read at the distances known. Otherwise the slots are read, checked, and remembered.
  */
 import {
@@ -33,6 +33,8 @@ const READS: Readonly<Record<ScalarKind, (at: string) => string>> = {
   float64: (at) => `view.getFloat64(${at}, true)`,
 };
 const VTABLE_HEADER_BYTES = 4;
+/** So few slots are read as fast as they are compared, and layouts may change from event to event. */
+const MAX_DIRECT_SLOTS = 2;
 
 /**
  * Body of a function that returns the loop: `(state, view, position, count, row, columns)`, which returns
@@ -94,19 +96,11 @@ class LoopWriter {
     const slots = [...node.slots.values()];
     const union = slots.filter(({ members }) => members.size > 0);
     const ids = [...new Set([...slots.map(({ id }) => id), ...union.map(({ id }) => id - 1)])];
-    const words = wordsOf(ids);
+    const words = ids.length > MAX_DIRECT_SLOTS ? wordsOf(ids) : [];
     this.#declare(n, ids, words);
-    const same = words.map(
-      (at) => `((view.getInt32(v${n} + ${at}, true) ^ Q${n}_${at}) & M${n}_${at}) !== 0`,
-    );
-    const reach = Math.max(VTABLE_HEADER_BYTES, ...words.map((at) => at + 4));
-    return `
-    let v${n} = ${t} - S${n} | 0;
-    if (v${n} < start || v${n} + B${n} > end || v${n} + ${reach} > end || ${t} + T${n} > end ||
-        view.getInt32(${t}, true) !== S${n} || view.getInt32(v${n}, true) !== H${n} ||
-        ${['false', ...same].join(' || ')}) {
-      ${this.#learn(node, n, t, ids, words)}
-    }
+    const learn = this.#learn(node, n, t, ids, words);
+    return `let v${n} = ${t} - S${n} | 0;
+    ${words.length === 0 ? learn : `if (${isOther(n, t, words)}) { ${learn} }`}
     ${slots.map((slot) => this.#slot(slot, n, t)).join('\n')}`;
   }
 
@@ -279,6 +273,19 @@ class LoopWriter {
   #mark({ column }: Leaf, isNull: number): string {
     return this.#nullable[column] === true ? `N${column}[i] = ${isNull};` : '';
   }
+}
+
+/** Whether a table's layout is not the one remembered, or does not fit into this record. */
+function isOther(n: number, t: string, words: readonly number[]): string {
+  const reach = Math.max(...words) + 4;
+  const differs = words.map(
+    (at) => `((view.getInt32(v${n} + ${at}, true) ^ Q${n}_${at}) & M${n}_${at}) !== 0`,
+  );
+  return [
+    `v${n} < start || v${n} + B${n} > end || v${n} + ${reach} > end || ${t} + T${n} > end`,
+    `view.getInt32(${t}, true) !== S${n} || view.getInt32(v${n}, true) !== H${n}`,
+    ...differs,
+  ].join(' || ');
 }
 
 /** Where words have to be read in a vtable so that all slots are seen. */

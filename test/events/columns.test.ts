@@ -215,26 +215,37 @@ describe('columns of a damaged event', () => {
     expect(malformed).toBeGreaterThan(RUNS);
   });
 
-  it('are read, and checked, where the vtable stands at the end', () => {
-    const plan = columnPlan(
-      eventSchema(flatc.schema('table R { a:int; b:int; c:int; } root_type R;')),
-      ['a'],
-    );
-    // Distance to the root at 4; a table of 8 bytes there, its vtable at 12, three slots.
-    const words = Uint16Array.of(4, 0, 0xfff8, 0xffff, 7, 0, 10, 8, 4, 0, 0);
-    const event = new Uint8Array(words.buffer);
-    expect(readAll(plan, [event, event], 0xff)).toEqual([[7], [7], 'end']);
-    for (const payloads of [[event.slice(0, 21)], [event, event.slice(0, 21)]]) {
-      const read = readAll(plan, payloads, 0);
-      expect(read.at(-1)).toContain('a vtable has impossible sizes');
-    }
-    const short = event.slice(0, 18);
-    short[12] = 6;
-    expect(readAll(plan, [short, short, event, short], 0xff)).toEqual([[7], [7], [7], [7], 'end']);
-    const itself = event.slice();
-    itself.fill(0, 4, 8);
-    expect(readAll(plan, [itself], 0).at(-1)).toContain('a vtable has impossible sizes');
-  });
+  // One field is read directly; of several, the layout is remembered.
+  it.each([['a'], ['a,b,c']])(
+    'are read, and checked, where the vtable stands at the end: %s',
+    (names) => {
+      const plan = columnPlan(
+        eventSchema(flatc.schema('table R { a:int; b:int; c:int; } root_type R;')),
+        names.split(','),
+      );
+      const row = names === 'a' ? [7] : [7, 0, 0];
+      // Distance to the root at 4; a table of 8 bytes there, its vtable at 12, three slots.
+      const words = Uint16Array.of(4, 0, 0xfff8, 0xffff, 7, 0, 10, 8, 4, 0, 0);
+      const event = new Uint8Array(words.buffer);
+      expect(readAll(plan, [event, event], 0xff)).toEqual([row, row, 'end']);
+      for (const payloads of [[event.slice(0, 21)], [event, event.slice(0, 21)]]) {
+        const read = readAll(plan, payloads, 0);
+        expect(read.at(-1)).toContain('a vtable has impossible sizes');
+      }
+      const short = event.slice(0, 18);
+      short[12] = 6;
+      expect(readAll(plan, [short, short, event, short], 0xff)).toEqual([
+        row,
+        row,
+        row,
+        row,
+        'end',
+      ]);
+      const itself = event.slice();
+      itself.fill(0, 4, 8);
+      expect(readAll(plan, [itself], 0).at(-1)).toContain('a vtable has impossible sizes');
+    },
+  );
 
   it('hold the events before it; then the error is thrown, and next() steps over it', async () => {
     const bfbs = flatc.schema('table T { x:int; } table R { a:int; t:T; } root_type R;');
