@@ -224,11 +224,11 @@ describe('columns of a damaged event', () => {
         names.split(','),
       );
       const row = names === 'a' ? [7] : [7, 0, 0];
-      // Distance to the root at 4; a table of 8 bytes there, its vtable at 12, three slots.
-      const words = Uint16Array.of(4, 0, 0xfff8, 0xffff, 7, 0, 10, 8, 4, 0, 0);
+      // Distance to the root at 4; a table of 8 bytes there, its vtable at 12, six slots.
+      const words = Uint16Array.of(4, 0, 0xfff8, 0xffff, 7, 0, 16, 8, 4, 0, 0, 0, 0, 0);
       const event = new Uint8Array(words.buffer);
       expect(readAll(plan, [event, event], 0xff)).toEqual([row, row, 'end']);
-      for (const payloads of [[event.slice(0, 21)], [event, event.slice(0, 21)]]) {
+      for (const payloads of [[event.slice(0, 27)], [event, event.slice(0, 27)]]) {
         const read = readAll(plan, payloads, 0);
         expect(read.at(-1)).toContain('a vtable has impossible sizes');
       }
