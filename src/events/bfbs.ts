@@ -9,9 +9,11 @@
 import { MalformedEventError, SchemaError } from '../errors.js';
 import { DISTANCE_BYTES, FlatBytes } from './flat-bytes.js';
 import {
+  INTEGER_RANGES,
   SCALAR_BYTES,
   type ArrayType,
   type EnumType,
+  type IntegerKind,
   type ScalarKind,
   type SchemaModel,
   type StructField,
@@ -25,6 +27,13 @@ import {
 } from './model.js';
 
 const IDENTIFIER = 'BFBS';
+/** What vtables have room for. */
+const MAX_SLOTS = 32_765;
+/** Structs within structs: nobody needs as many, and reading them is recursive. */
+const MAX_STRUCT_DEPTH = 64;
+/** Objects, fields, enums, values, as often as they are met: damaged vectors share them. */
+const MAX_PARTS = 1_000_000;
+const MAX_NAME_BYTES = 1024;
 
 const SCHEMA = {
   objects: 0,
@@ -73,8 +82,10 @@ const SCALARS: Readonly<Record<number, ScalarKind>> = {
 };
 
 /**
+ * Whatever the bytes are, what is returned can be used: names are identifiers and unique where they stand,
+ * structs lie within themselves, values within their types.
  * @throws {SchemaError} not a schema, a damaged one, or one that uses what is not supported here:
- *   64-bit distances, arrays of enums of unknown kinds, names that are no identifiers
+ *   64-bit distances, structs aligned to more than 16, a field called `__proto__`
  */
 export function decodeSchema(bytes: Uint8Array): SchemaModel {
   try {
@@ -94,6 +105,7 @@ class Decoder {
   readonly #flat: FlatBytes;
   readonly #objects: (Open<TableType> | Open<StructType>)[];
   readonly #enums: (EnumType | Open<UnionType>)[];
+  #parts = 0;
 
   constructor(bytes: Uint8Array) {
     this.#flat = new FlatBytes(bytes);
@@ -117,9 +129,13 @@ class Decoder {
     const rootName = rootAt === 0 ? undefined : this.#name(rootAt, OBJECT.name);
     const tables = this.#objects.flatMap((each) => (each.kind === 'table' ? [each] : []));
     const structs = this.#objects.flatMap((each) => (each.kind === 'struct' ? [each] : []));
-    structs.forEach((struct) => checkLayout(struct, []));
-    const identifierAt = this.#follow(root, SCHEMA.fileIdentifier);
-    const identifier = identifierAt === 0 ? '' : this.#flat.string(identifierAt);
+    const heights = new Map<StructType, number>();
+    structs.forEach((struct) => checkLayout(struct, heights, 1));
+    checkUnique('the schema', [...this.#objects, ...this.#enums]);
+    const identifier = this.#text(root, SCHEMA.fileIdentifier);
+    if (!/^(?:[\0-\x7f]{4})?$/.test(identifier)) {
+      throw new SchemaError(`Cannot use file identifier ${JSON.stringify(identifier)}`);
+    }
     return {
       tables,
       structs,
@@ -139,7 +155,8 @@ class Decoder {
     }
     const bytes = this.#number(at, OBJECT.bytes, 'int32', 0);
     const align = this.#number(at, OBJECT.align, 'int32', 0);
-    const isSound = bytes > 0 && bytes < 65_536 && [1, 2, 4, 8, 16].includes(align);
+    const isSound =
+      bytes > 0 && bytes < 65_536 && [1, 2, 4, 8, 16].includes(align) && bytes % align === 0;
     if (!isSound) {
       throw new SchemaError(`Cannot use struct ${name}: ${bytes} bytes, aligned to ${align}`);
     }
@@ -152,16 +169,18 @@ class Decoder {
     if (object.kind === 'struct') {
       object.fields = fields.map((field) => this.#structField(field, object));
       object.fields.sort((a, b) => a.at - b.at);
+      checkUnique(object.name, object.fields);
     } else {
       const tags = new Set<number>();
       object.fields = fields.flatMap((field) => this.#tableField(field, object.name, tags));
       object.fields.sort((a, b) => a.id - b.id);
       checkIds(object, tags);
+      checkUnique(object.name, object.fields.flatMap(withDiscriminator));
     }
   }
 
   #structField(at: number, struct: StructType): StructField {
-    const name = this.#name(at, FIELD.name);
+    const name = this.#fieldName(at, struct.name);
     const type = this.#type(this.#required(at, FIELD.type, 'a type'), `${struct.name}.${name}`);
     if (type.kind !== 'scalar' && type.kind !== 'struct' && type.kind !== 'array') {
       throw new SchemaError(`Cannot use ${struct.name}.${name}: a ${type.kind} in a struct`);
@@ -171,7 +190,7 @@ class Decoder {
 
   /** None for the discriminator of a union, whose slot is only noted. */
   #tableField(at: number, table: string, tags: Set<number>): TableField[] {
-    const name = this.#name(at, FIELD.name);
+    const name = this.#fieldName(at, table);
     const id = this.#number(at, FIELD.id, 'uint16', 0);
     const typeAt = this.#required(at, FIELD.type, 'a type');
     if (this.#isTag(typeAt)) {
@@ -190,9 +209,9 @@ class Decoder {
         name,
         type,
         id,
-        defaultValue: this.#default(at, type),
+        defaultValue: this.#default(at, type, where),
         isOptional: type.kind === 'scalar' && is(FIELD.optional),
-        isRequired: is(FIELD.required),
+        isRequired: type.kind !== 'scalar' && is(FIELD.required),
         isDeprecated: is(FIELD.deprecated),
       },
     ];
@@ -204,16 +223,23 @@ class Decoder {
     return base === UNION_TAG || (base === VECTOR && element === UNION_TAG);
   }
 
-  #default(at: number, type: Type): number | bigint {
+  #default(at: number, type: Type, where: string): number | bigint {
     if (type.kind !== 'scalar') return 0;
     if (type.scalar === 'float32' || type.scalar === 'float64') {
       const real = this.#number(at, FIELD.defaultReal, 'float64', 0);
       // As the field itself would hold it.
       return type.scalar === 'float32' ? Math.fround(real) : real;
     }
-    const value = this.#scalar(at, FIELD.defaultInteger, 'int64', 0);
-    if (type.scalar !== 'uint64' || value >= 0) return value;
-    return BigInt.asUintN(64, BigInt(value));
+    return this.#integer(at, FIELD.defaultInteger, type.scalar, where);
+  }
+
+  /** A value that is stored as int64, whatever kind it is of. */
+  #integer(at: number, id: number, kind: IntegerKind | 'bool', where: string): number | bigint {
+    const stored = this.#scalar(at, id, 'int64', 0);
+    const value = kind === 'uint64' && stored < 0 ? BigInt.asUintN(64, BigInt(stored)) : stored;
+    const [min, max] = kind === 'bool' ? [0, 1] : INTEGER_RANGES[kind];
+    if (value >= min && value <= max) return value;
+    throw new SchemaError(`Cannot use ${where}: ${value} is no ${kind}`);
   }
 
   // --- Enums and unions ---
@@ -225,20 +251,17 @@ class Decoder {
     }
     const underlyingAt = this.#required(at, ENUM.underlying, 'an underlying type');
     const underlying = SCALARS[this.#number(underlyingAt, TYPE.base, 'int8', 0)];
-    if (underlying === undefined) throw new SchemaError(`Cannot use enum ${name}: of what kind?`);
+    if (underlying === undefined || underlying === 'float32' || underlying === 'float64') {
+      throw new SchemaError(`Cannot use enum ${name}: of what kind?`);
+    }
     const values = this.#tables(at, ENUM.values).map((value) => ({
       name: this.#name(value, ENUM_VALUE.name),
-      value: this.#enumValue(value, underlying),
+      value: this.#integer(value, ENUM_VALUE.value, underlying, name),
     }));
+    checkUnique(name, values);
     const attributes = this.#tables(at, ENUM.attributes);
     const isBitFlags = attributes.some((each) => this.#text(each, KEY_VALUE.key) === 'bit_flags');
     return { kind: 'enum', name, underlying, isBitFlags, values };
-  }
-
-  #enumValue(at: number, underlying: ScalarKind): number | bigint {
-    const value = this.#scalar(at, ENUM_VALUE.value, 'int64', 0);
-    if (underlying !== 'uint64' || value >= 0) return value;
-    return BigInt.asUintN(64, BigInt(value));
   }
 
   #fillUnion(at: number, index: number): void {
@@ -256,6 +279,11 @@ class Decoder {
       }
       throw new SchemaError(`Cannot use ${union.name}.${name}: a ${type.kind} in a union`);
     });
+    checkUnique(union.name, union.members);
+    const tags = new Set(union.members.map(({ tag }) => tag));
+    if (tags.size < union.members.length) {
+      throw new SchemaError(`Cannot use ${union.name}: two of its types have the same number`);
+    }
   }
 
   // --- Types ---
@@ -292,7 +320,9 @@ class Decoder {
     const scalar = SCALARS[base];
     if (scalar === undefined) throw new SchemaError(`Cannot use ${where}: type ${base} is unknown`);
     const of = index < 0 ? undefined : this.#known(this.#enums[index], where);
-    return { kind: 'scalar', scalar, enum: of?.kind === 'enum' ? of : undefined };
+    if (of === undefined || of.kind === 'union') return { kind: 'scalar', scalar, enum: undefined };
+    if (of.underlying === scalar) return { kind: 'scalar', scalar, enum: of };
+    throw new SchemaError(`Cannot use ${where}: ${of.name} is of ${of.underlying}, not ${scalar}`);
   }
 
   #known<T>(type: T | undefined, where: string): T {
@@ -306,6 +336,10 @@ class Decoder {
     const vector = this.#follow(at, id);
     if (vector === 0) return [];
     const count = this.#flat.count(vector, DISTANCE_BYTES);
+    this.#parts += count;
+    if (this.#parts > MAX_PARTS) {
+      throw new SchemaError(`Cannot read the schema: it has more than ${MAX_PARTS} parts`);
+    }
     return Array.from({ length: count }, (_, i) =>
       this.#flat.follow(vector + 4 + DISTANCE_BYTES * i),
     );
@@ -324,13 +358,23 @@ class Decoder {
 
   #text(at: number, id: number): string {
     const found = this.#follow(at, id);
-    return found === 0 ? '' : this.#flat.string(found);
+    if (found === 0) return '';
+    const bytes = this.#flat.count(found, 1);
+    if (bytes <= MAX_NAME_BYTES) return this.#flat.string(found);
+    throw new SchemaError(`Cannot read the schema: a name of ${bytes} bytes`);
   }
 
   #name(at: number, id: number): string {
     const name = this.#text(at, id);
     if (/^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*$/.test(name)) return name;
     throw new SchemaError(`Cannot read the schema: ${JSON.stringify(name)} is not a name`);
+  }
+
+  /** In JavaScript, `__proto__` is not a property like others. */
+  #fieldName(at: number, of: string): string {
+    const name = this.#name(at, FIELD.name);
+    if (name !== '__proto__' && !name.includes('.')) return name;
+    throw new SchemaError(`Cannot use ${of}.${name}: no field can be called so`);
   }
 
   #scalar(at: number, id: number, kind: ScalarKind, fallback: number): number | bigint {
@@ -359,25 +403,39 @@ export function inlineAlign(type: Type): number {
   return DISTANCE_BYTES;
 }
 
-/** Fields lie one behind the other, within the struct, and none contains what it is in. */
-function checkLayout(struct: StructType, around: readonly StructType[]): void {
-  if (around.includes(struct))
-    throw new SchemaError(`Cannot use ${struct.name}: it contains itself`);
+/**
+ * Fields lie one behind the other, within the struct, aligned, and no struct contains itself. Returns how
+ * deep structs are nested in this one; `heights` has those that are known to be sound.
+ */
+function checkLayout(struct: StructType, heights: Map<StructType, number>, depth: number): number {
+  const known = heights.get(struct);
+  if (known !== undefined) return known;
   let end = 0;
+  let height = 1;
   for (const { name, type, at } of struct.fields) {
-    const isSound = at >= end && at % inlineAlign(type) === 0;
+    const align = inlineAlign(type);
+    const isSound = at >= end && at % align === 0 && align <= struct.align;
     end = at + inlineBytes(type);
     if (!isSound || end > struct.bytes) {
       throw new SchemaError(`Cannot use ${struct.name}.${name}: impossible place ${at}`);
     }
     const inner = type.kind === 'array' ? type.element : type;
-    if (inner.kind === 'struct') checkLayout(inner, [...around, struct]);
+    if (inner.kind !== 'struct') continue;
+    if (depth < MAX_STRUCT_DEPTH) {
+      height = Math.max(height, 1 + checkLayout(inner, heights, depth + 1));
+    }
+    if (depth >= MAX_STRUCT_DEPTH || height > MAX_STRUCT_DEPTH) {
+      throw new SchemaError(`Cannot use ${struct.name}: structs within structs, without an end`);
+    }
   }
+  heights.set(struct, height);
+  return height;
 }
 
 /** Slots are numbered without gaps, each used once, and a union's discriminator stands before it. */
 function checkIds({ name, fields }: TableType, tags: ReadonlySet<number>): void {
   const ids = [...fields.map(({ id }) => id), ...tags].sort((a, b) => a - b);
+  if (ids.length > MAX_SLOTS) throw new SchemaError(`Cannot use ${name}: it has too many fields`);
   if (ids.some((id, i) => id !== i)) throw new SchemaError(`Cannot use ${name}: ids have gaps`);
   for (const { name: field, id, type } of fields) {
     const isUnion =
@@ -386,4 +444,20 @@ function checkIds({ name, fields }: TableType, tags: ReadonlySet<number>): void 
       throw new SchemaError(`Cannot use ${name}.${field}: its discriminator is missing`);
     }
   }
+}
+
+function checkUnique(where: string, parts: readonly { readonly name: string }[]): void {
+  const names = new Set<string>();
+  for (const { name } of parts) {
+    if (names.has(name)) throw new SchemaError(`Cannot use ${where}: it has two of ${name}`);
+    names.add(name);
+  }
+}
+
+/** A union's type is a field, too, for whoever goes by names. */
+function withDiscriminator(field: TableField): { readonly name: string }[] {
+  const { name, type } = field;
+  const isUnion =
+    type.kind === 'union' || (type.kind === 'vector' && type.element.kind === 'union');
+  return isUnion ? [field, { name: `${name}_type` }] : [field];
 }

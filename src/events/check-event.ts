@@ -6,33 +6,23 @@ import { valueOfName } from './enum-names.js';
 import { fieldPath } from './field-path.js';
 import { MAX_DEPTH } from './limits.js';
 import type { Plain } from './decode.js';
-import type {
-  ArrayType,
-  EnumType,
-  ScalarKind,
-  ScalarType,
-  StringType,
-  StructType,
-  TableField,
-  TableType,
-  UnionMember,
-  UnionType,
-  VectorType,
+import {
+  INTEGER_RANGES,
+  type ArrayType,
+  type EnumType,
+  type IntegerKind,
+  type ScalarKind,
+  type ScalarType,
+  type StringType,
+  type StructType,
+  type TableField,
+  type TableType,
+  type UnionMember,
+  type UnionType,
+  type VectorType,
 } from './model.js';
 
 type Value = number | bigint;
-type Range = readonly [min: Value, max: Value];
-
-const RANGES: Readonly<Record<Exclude<ScalarKind, 'bool' | 'float32' | 'float64'>, Range>> = {
-  int8: [-(2 ** 7), 2 ** 7 - 1],
-  uint8: [0, 2 ** 8 - 1],
-  int16: [-(2 ** 15), 2 ** 15 - 1],
-  uint16: [0, 2 ** 16 - 1],
-  int32: [-(2 ** 31), 2 ** 31 - 1],
-  uint32: [0, 2 ** 32 - 1],
-  int64: [-(2n ** 63n), 2n ** 63n - 1n],
-  uint64: [0n, 2n ** 64n - 1n],
-};
 
 const NOT_NUMBERS: Readonly<Record<string, number>> = {
   nan: NaN,
@@ -197,7 +187,7 @@ class Checker {
       : this.#enum(type.enum, type.scalar, value);
   }
 
-  #enum(type: EnumType, kind: keyof typeof RANGES, value: unknown): unknown {
+  #enum(type: EnumType, kind: IntegerKind, value: unknown): unknown {
     if (typeof value !== 'string') return this.#integer(kind, value);
     if (valueOfName(type, value) !== undefined) return value;
     if (is64(kind) && DIGITS.test(value)) return this.#integer(kind, value);
@@ -223,8 +213,8 @@ class Checker {
     );
   }
 
-  #integer(kind: keyof typeof RANGES, value: unknown): Value {
-    const [min, max] = RANGES[kind];
+  #integer(kind: IntegerKind, value: unknown): Value {
+    const [min, max] = INTEGER_RANGES[kind];
     const expected = `expected an integer from ${min} to ${max}, got ${shown(value)}`;
     const isText = is64(kind) && typeof value === 'string' && DIGITS.test(value);
     const integer = isText ? BigInt(value) : value;
@@ -333,8 +323,8 @@ function shown(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (typeof value === 'string') return shortened(JSON.stringify(value));
   if (Array.isArray(value)) return `an array of ${value.length}`;
-  if (typeof value === 'function') return 'a function';
-  return typeof value === 'object' && value !== null ? 'an object' : `${value as Value}`;
+  if (typeof value === 'object' && value !== null) return 'an object';
+  return typeof value === 'function' ? 'a function' : `${value as Value}`;
 }
 
 function shortened(text: string): string {

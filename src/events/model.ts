@@ -32,6 +32,22 @@ export const SCALAR_BYTES: Readonly<Record<ScalarKind, number>> = {
   float64: 8,
 };
 
+export type IntegerKind = Exclude<ScalarKind, 'bool' | 'float32' | 'float64'>;
+
+/** The least and the greatest value of each kind. */
+export const INTEGER_RANGES: Readonly<
+  Record<IntegerKind, readonly [min: number | bigint, max: number | bigint]>
+> = {
+  int8: [-(2 ** 7), 2 ** 7 - 1],
+  uint8: [0, 2 ** 8 - 1],
+  int16: [-(2 ** 15), 2 ** 15 - 1],
+  uint16: [0, 2 ** 16 - 1],
+  int32: [-(2 ** 31), 2 ** 31 - 1],
+  uint32: [0, 2 ** 32 - 1],
+  int64: [-(2n ** 63n), 2n ** 63n - 1n],
+  uint64: [0n, 2n ** 64n - 1n],
+};
+
 export interface ScalarType {
   readonly kind: 'scalar';
   readonly scalar: ScalarKind;

@@ -5,9 +5,14 @@
  */
 import fc from 'fast-check';
 import { beforeAll, expect, it } from 'vitest';
-import { MalformedEventError, eventSchema, type EventSchema } from '../../src/index.js';
+import {
+  MalformedEventError,
+  SchemaError,
+  eventSchema,
+  type EventSchema,
+} from '../../src/index.js';
 import { decodeEvent } from '../../src/events/decode.js';
-import { eventToJson } from '../../src/events/json.js';
+import { eventToJson, jsonToEvent } from '../../src/events/json.js';
 import { verifyEvent } from '../../src/events/verify.js';
 import { Flatc } from '../support/flatc.js';
 import { Dice, mutated } from '../support/mutations.js';
@@ -125,3 +130,48 @@ it('damaged events that are verified are printed by flatc, and as we do', () => 
     same++;
   }
 });
+
+/** `undefined` if it is refused as documented. */
+function schemaOf(bfbs: Uint8Array): EventSchema | undefined {
+  try {
+    return eventSchema(bfbs);
+  } catch (error) {
+    if (error instanceof SchemaError) return undefined;
+    throw error;
+  }
+}
+
+function isMisuse(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('Cannot encode ');
+}
+
+it(`damaged schemas are refused, or can be used (${COUNT / 4} of them, seed ${SEED})`, () => {
+  const dice = new Dice(SEED);
+  let used = 0;
+  for (let i = 0; i < COUNT / 4; i++) {
+    const from = samples[i % samples.length] as Sample;
+    const bfbs = mutated(from.bfbs, dice);
+    try {
+      const schema = schemaOf(bfbs);
+      if (schema === undefined) continue;
+      used++;
+      const event = from.events[dice.below(from.events.length)] as Uint8Array;
+      check({ ...from, schema }, event);
+      check({ ...from, schema }, mutated(event, dice));
+      jsonToEvent(schema, decodedOr({}, schema, event));
+    } catch (error) {
+      if (isMisuse(error)) continue;
+      const hex = Buffer.from(bfbs).toString('hex');
+      throw new Error(`Seed ${SEED}: schema ${hex}`, { cause: error });
+    }
+  }
+  expect(used).toBeGreaterThan(COUNT / 80);
+});
+
+function decodedOr(otherwise: object, schema: EventSchema, event: Uint8Array): object {
+  let decoded: object = otherwise;
+  passes(() => {
+    decoded = decodeEvent(schema, event) as object;
+  });
+  return decoded;
+}
