@@ -1,7 +1,7 @@
 /**
  * Verifies that bytes are an event of a schema, so that whatever reads it later, in any language, stays
  * within it. What is demanded is what the verifiers that `flatc` generates for C++ demand, and what they
- * refuse is refused:
+ * refuse is refused, unless it is within a byte vector that holds another FlatBuffer:
  *
  * - Distances lead forward, by at least 1, to a place within the event; a vtable, a table with all of its
  *   fields, a vector with all of its elements lie within it.
@@ -19,8 +19,7 @@
  * distances may not add up to more than `MAX_EXCESS`. No builder makes events that differ in this.
  *
  * What a union holds whose type the schema does not know is not looked at: nobody who goes by this
- * schema can read it. The same holds for fields of a newer schema, and for byte vectors that hold another
- * FlatBuffer.
+ * schema can read it. The same holds for fields of a newer schema.
  */
 import { MalformedEventError } from '../errors.js';
 import { fieldPath } from './field-path.js';
