@@ -13,6 +13,7 @@ const ALL = [
   'parallel-scan',
   'verify',
   'get',
+  'columns',
   'allocation',
   'open',
   'hand-over',
