@@ -11,6 +11,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { Bell } from '../dist/control/bell.js';
+import { COMMITTED_POSITION } from '../dist/format/index-header.js';
 import { openAppender, openReader } from '../dist/index.js';
 import { MiB, freshPath, title, warmPageCache } from './harness.mjs';
 
@@ -63,11 +64,11 @@ async function byMessage(place, name, count, everyUs) {
 }
 
 /**
- * From the bell on: what the commit itself takes grows with the record, and so does the first touch of
- * the payload; the hand-over must not. So the reader does not verify. It sleeps: a spinning one sees the
- * record before the bell.
+ * What the commit itself takes grows with the record, and so does the first touch of its pages; the
+ * hand-over must not. So the reader does not verify, its pages are brought in before, and the clock
+ * starts with the store that shows the record, or for a reader that sleeps, with the bell behind it.
  */
-async function bySize(size, count) {
+async function bySize(kind, size, count) {
   const path = freshPath('by-size');
   const appender = openAppender(path, {
     flush: 'none',
@@ -76,28 +77,35 @@ async function bySize(size, count) {
   });
   const reader = openReader(path, { verify: 'never' });
   const times = new Float64Array(new SharedArrayBuffer(count * 8));
-  const task = { kind: 'block', description: reader.describe(), count, times };
+  const task = { kind, description: reader.describe(), count, times };
   const { result } = await start('thread', task);
   const payload = Buffer.alloc(size, 1);
+  const from = kind === 'spin' ? 'store' : 'bell';
   for (let i = 0; i < count; i++) {
     pauseUs(300);
-    timed.note = () => (times[i] = nowNs());
+    timed[from] = () => (times[i] = nowNs());
     appender.append(payload);
   }
-  timed.note = () => {};
-  show(`block, in a thread, ${label(size)}, from the bell on`, await result);
+  timed[from] = () => {};
+  show(`${kind}, in a thread, ${label(size)}, from the ${from} on`, await result);
   reader.close();
   await appender.close();
 }
 
-/** The moment just before the bell rings; the last ring of an append is the one of its commit. */
-const timed = {
-  note: () => {},
-  ring: Object.getOwnPropertyDescriptor(Bell.prototype, 'ring').value,
+/**
+ * Called just before the store that shows a record, and before the bell rings. The last of either of an
+ * append is the one of its commit.
+ */
+const timed = { store: () => {}, bell: () => {} };
+const { store } = Atomics;
+Atomics.store = (words, at, value) => {
+  if (at === COMMITTED_POSITION) timed.store();
+  return store(words, at, value);
 };
-Bell.prototype.ring = function ring() {
-  timed.note();
-  timed.ring.call(this);
+const ring = Object.getOwnPropertyDescriptor(Bell.prototype, 'ring').value;
+Bell.prototype.ring = function timedRing() {
+  timed.bell();
+  ring.call(this);
 };
 
 function label(size) {
@@ -119,4 +127,6 @@ for (const place of ['thread', 'process']) await handOver('block', place, 5000, 
 for (const place of ['thread', 'process']) await handOver('async', place, 5000, 400);
 await byMessage('thread', 'postMessage, to a thread', 5000, 300);
 await byMessage('process', 'a pipe, to a process', 5000, 300);
-for (const size of [64, 1024, 64 * 1024, MiB, 4 * MiB]) await bySize(size, 200);
+for (const kind of ['spin', 'block']) {
+  for (const size of [64, 1024, 64 * 1024, MiB, 4 * MiB]) await bySize(kind, size, 200);
+}
