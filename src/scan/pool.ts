@@ -174,12 +174,25 @@ class UsersPool<T, R> implements ScanPool<T, R> {
     if (this.#isRefusing || this.#running === 0) return;
     await untilTerminable(this.#pool, this.#guard);
     const before = this.#pool.threads;
+    this.#pool.on('error', expectLateReply);
     this.#abort.abort();
     this.#mappings.watch();
     const { threads } = this.#pool;
     const ending = before.filter((thread) => !threads.includes(thread));
     await Promise.all(ending.map((thread) => new Promise((ended) => thread.once('exit', ended))));
+    await new Promise(setImmediate);
+    this.#pool.off('error', expectLateReply);
   }
+}
+
+/**
+ * A thread may have replied just before it is stopped. Piscina has forgotten the task by then, and makes
+ * the reply an error of the pool; where nobody listens for these, that would end the process.
+ */
+function expectLateReply(this: Piscina, error: unknown): void {
+  const isLateReply = error instanceof Error && error.message.startsWith('Unexpected message');
+  // Whoever stands alone stands for nobody: then it is as if there were no listener.
+  if (!isLateReply && this.listeners('error').every((each) => each === expectLateReply)) throw error;
 }
 
 /** Resolves when no thread is within what must not be interrupted, nor will be. */

@@ -37,6 +37,22 @@ describe("a pool of the user's", () => {
     expect(found.map(({ value }) => value)).toEqual([300, 400, 500, 600, 700, 800]);
   });
 
+  it('without a listener for errors is no danger when replies come too late for a scan that failed', async () => {
+    const log = await numberedLog(1000, 64);
+    const pool = somePool(2);
+    let failed = 0;
+    for (let i = 0; i < 40; i++) {
+      const reduce = (): never => {
+        throw new Error('enough');
+      };
+      // What is reported as uncaught fails the run.
+      const scanned = scan(log, { ...options, pieceBytes: 500, pool, reduce, initial: 0 });
+      failed += String(await rejectionOf(scanned)) === 'Error: enough' ? 1 : 0;
+    }
+    expect(failed).toBe(40);
+    expect(pool.listenerCount('error')).toBe(0);
+  });
+
   it('that starts its threads when it needs them will do', async () => {
     const log = await numberedLog(1000, 200);
     const pool = new Piscina({ minThreads: 0, maxThreads: 3, concurrentTasksPerWorker: 2 });
