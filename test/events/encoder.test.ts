@@ -270,6 +270,8 @@ describe('fields', () => {
     });
     const event = { many: Object.values(values), many_type: Object.keys(values) };
     expect(decoded(event)).toMatchObject(event);
+    const size = encoder.measure(event);
+    expect(writtenInto(encoder, event, 8, size)).toEqual(encoder.encode(event));
     for (const any_type of ['NONE', 0, undefined, null]) {
       expect(decoded({ any: null, any_type })).toMatchObject({ any_type: 'NONE' });
     }
@@ -310,7 +312,10 @@ describe('vectors', () => {
       expect(decoded({ [name]: list })[name]).toEqual(list);
       const like = Object.assign({ length: list.length }, list);
       const likes = [Kind.from(list), Float64Array.from(list), like];
-      for (const each of likes) expect(encoder.encode({ [name]: each })).toEqual(expected);
+      for (const each of likes) {
+        const written = writtenInto(encoder, { [name]: each }, 8, expected.length);
+        expect(written).toEqual(expected);
+      }
     }
   });
 

@@ -9,6 +9,7 @@ export const EVERY_TYPE = `
   struct Wide (force_align: 16) { x: float; tail: [ushort: 3]; points: [Point: 2]; }
   union Any { Leaf, Point, Odd, Wide, word: string }
   table Leaf { text: string; deep: Leaf; other: Any; }
+  table Heavy { weight: double; small: bool; }
   table Old { kept: int; dropped: int (deprecated); last: int; }
   table Root {
     flag: bool; i8: byte; u8: ubyte; i16: short; u16: ushort; i32: int; u32: uint; i64: long;
@@ -17,7 +18,7 @@ export const EVERY_TYPE = `
     name: string; leaf: Leaf; point: Point; odd: Odd; wide: Wide; any: Any; many: [Any]; old: Old;
     flags: [bool]; i8s: [byte]; u8s: [ubyte]; i16s: [short]; u16s: [ushort]; i32s: [int];
     u32s: [uint]; i64s: [long]; u64s: [ulong]; f32s: [float]; f64s: [double];
-    colours: [Colour]; names: [string]; leaves: [Leaf]; points: [Point]; odds: [Odd]; wides: [Wide];
+    colours: [Colour]; names: [string]; leaves: [Leaf]; heavies: [Heavy]; points: [Point]; odds: [Odd]; wides: [Wide];
   }
   root_type Root;
   file_identifier "EVNT";
