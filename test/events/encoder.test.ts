@@ -411,6 +411,8 @@ describe('the official runtime', () => {
     expect(buffer.__vector_len(place('f64s'))).toBe(3);
     expect(buffer.readFloat64(buffer.__vector(place('f64s')) + 16)).toBe(3);
     expect(buffer.__offset(root, slotOf(schema.root, 'maybe'))).toBe(0);
+    expect(buffer.__offset(root, slotOf(schema.root, 'any'))).toBe(0);
+    expect(buffer.__offset(root, slotOf(schema.root, 'any') - 2)).toBe(0);
     const table = buffer.__indirect(place('leaf'));
     const type = schema.model.tables.find(({ name }) => name === 'test.Leaf') as TableType;
     const textAt = table + buffer.__offset(table, slotOf(type, 'text'));
