@@ -316,37 +316,27 @@ export class Appender {
 
   /**
    * Encodes a value to where the next record's payload goes, and returns its length. Whatever is thrown
-   * on the way, the state is as before, unless the value's code has closed the log or a failure has
+   * on the way, log and state are as before, unless the value's code has closed the log or a failure has
    * poisoned it.
    */
   #encode<Value>(encoder: RecordEncoder<Value>, value: Value): number {
+    let position = 0;
+    let length = 0;
     try {
-      const length = encoder.measure(value);
+      length = encoder.measure(value);
       if (this.#state !== ENCODING) this.#refuse('append');
       if (length > this.#maxRecord) throw tooLarge('a record', length, this.#maxRecord);
       const frame = this.#frame;
       const size = recordBytes(length);
       if (frame.position + size > this.#limit || frame.isIndexFull) this.#makeRoom(size, 1);
-      this.#encodeAt(frame.startRecord(length), length, encoder, value);
-      return length;
-    } finally {
-      if (this.#state === ENCODING) this.#state = READY;
-    }
-  }
-
-  /** Apart from `#encode`, as `position` is known here: what fails is cleared there. */
-  #encodeAt<Value>(
-    position: number,
-    length: number,
-    encoder: RecordEncoder<Value>,
-    value: Value,
-  ): void {
-    const { memory } = this.#segment;
-    try {
-      encoder.write(value, memory, position, position + length);
+      position = frame.startRecord(length);
+      encoder.write(value, this.#segment.memory, position, position + length);
       if (this.#state !== ENCODING) this.#refuse('append');
+      this.#state = READY;
+      return length;
     } catch (error) {
-      memory.bytes.fill(0, position, position + length);
+      if (position !== 0) this.#segment.bytes.fill(0, position, position + length);
+      if (this.#state === ENCODING) this.#state = READY;
       throw error;
     }
   }

@@ -5,8 +5,10 @@
 import type { Memory } from '../format/memory.js';
 import { MAX_EVENT_BYTES, NOT_STORABLE, TOO_LARGE } from './measure.js';
 
-/** Up to so many characters are stored one by one. */
-const SHORT = 48;
+/** Up to so many units of ASCII are stored one by one: 3.6 ns each, while native calls take 150 ns. */
+const SHORT = 40;
+/** Up to so many units of other text are counted one by one. */
+const SHORT_COUNTED = 12;
 
 /** End of a string at `at`, or why there is none: it is no string, or its UTF-16 is not well-formed. */
 export function measureString(value: unknown, at: number): number {
@@ -53,7 +55,7 @@ function isAscii(text: string, length: number): boolean {
 
 /** Bytes of UTF-8, or -1 if a surrogate stands alone. */
 function utf8Bytes(text: string): number {
-  if (text.length > SHORT) return isWellFormed(text) ? Buffer.byteLength(text) : -1;
+  if (text.length > SHORT_COUNTED) return isWellFormed(text) ? Buffer.byteLength(text) : -1;
   let bytes = text.length;
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i);

@@ -124,13 +124,14 @@ export class WritableSegment {
   /** Frames and records; positions are byte indexes of this buffer. */
   readonly mapping: Mapping;
   readonly indexMapping: Mapping;
+  /** The segment as every kind of number; not to be kept elsewhere. */
+  readonly memory: Memory;
   /** The segment as bytes and as words. */
   readonly bytes: Uint8Array;
   readonly words: Int32Array;
   /** The whole index file as words: the mutable words of its header page, entries from `FIRST_ENTRY`. */
   readonly index: Int32Array;
   readonly seed: number;
-  #memory: Memory | undefined;
   #closed = false;
 
   private constructor(header: SegmentHeader, directory: string, files: PreparedSegment) {
@@ -146,8 +147,9 @@ export class WritableSegment {
       indexFileBytes(header.indexCapacity),
       this.indexPath,
     );
-    this.bytes = new Uint8Array(this.mapping.buffer);
-    this.words = new Int32Array(this.mapping.buffer);
+    this.memory = new Memory(this.mapping.buffer);
+    this.bytes = this.memory.bytes;
+    this.words = this.memory.words;
     this.index = new Int32Array(this.indexMapping.buffer);
     this.seed = segmentSeed(header.logId, header.base);
   }
@@ -210,12 +212,6 @@ export class WritableSegment {
       closeQuietly(fd);
       throw error;
     }
-  }
-
-  /** The segment as every kind of number; made when it is first asked for. Not to be kept elsewhere. */
-  get memory(): Memory {
-    this.#memory ??= new Memory(this.mapping.buffer);
-    return this.#memory;
   }
 
   /**
