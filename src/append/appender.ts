@@ -446,15 +446,19 @@ export class Appender {
   }
 
   #finishReservation(length: number | 'abandon'): number {
-    this.#state = READY;
-    const frame = this.#frame;
-    if (length === 'abandon') {
-      frame.clearReserved(0, this.#reservation.length);
-      this.#commitIfOverdue();
-      return this.#nextOffset;
-    }
-    frame.clearReserved(length, this.#reservation.length);
-    frame.publishReserved(length);
+    // Unless a background flush has failed meanwhile, and poisoned the appender.
+    const isReserved = this.#state === RESERVED;
+    if (isReserved) this.#state = READY;
+    if (isReserved && length !== 'abandon') return this.#publishReserved(length);
+    this.#frame.clearReserved(0, this.#reservation.length);
+    if (length !== 'abandon') this.#refuse('publish');
+    if (isReserved) this.#commitIfOverdue();
+    return this.#nextOffset;
+  }
+
+  #publishReserved(length: number): number {
+    this.#frame.clearReserved(length, this.#reservation.length);
+    this.#frame.publishReserved(length);
     const offset = this.#afterAppend(1);
     this.#commitIfOverdue();
     return offset;

@@ -93,6 +93,7 @@ export class Reservation {
    * Makes the record exist, with the first `length` bytes (default: all). Returns its offset.
    * @throws {TypeError} the reservation is not open
    * @throws {StorageError} with flush schedule `'each'`, as from `append`
+   * @throws {LogError} `POISONED`: a background flush has failed since `reserve`; nothing was written
    */
   publish(length = this.#length): number {
     if (!Number.isInteger(length)) throw new RangeError(`Invalid length: ${String(length)}`);

@@ -38,6 +38,7 @@ const WAYS: [string, string, AppenderOptions][] = [
   ['append that rolls', 'STORAGE EIO', {}],
   ['commit timer', 'POISONED', { flush: 'each', commit: { bytes: 10_000, delayMs: 5 } }],
   ['background flush', 'POISONED', { flush: { everyMs: 10 } }],
+  ['background flush while a reservation is open', 'POISONED', { flush: { everyMs: 10 } }],
   ['background flush', 'POISONED', { flush: { everyMs: 10 }, maintenance: true }],
 ];
 
