@@ -250,8 +250,10 @@ class Variance implements Accumulator {
       const mean = this.#means.values[group] as number;
       const squares = (this.#squares.values[group] as number) + (state.squares[g] as number);
       this.#counts.values[group] = n;
-      this.#means.values[group] = mean + (delta * added) / n;
-      this.#squares.values[group] = squares + (delta * delta * had * added) / n;
+      this.#means.values[group] = mean + delta * (added / n);
+      // Where there was nothing the difference is the mean itself, whose square may be infinite.
+      this.#squares.values[group] =
+        had === 0 ? squares : squares + delta * delta * ((had * added) / n);
     });
   }
 

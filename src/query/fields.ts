@@ -1,6 +1,6 @@
 /** Fields of a query: what a path leads to, and values of it. */
 import { nameOfValue, valueOfName } from '../events/enum-names.js';
-import type { EnumType, ScalarKind, Type } from '../events/model.js';
+import type { EnumType, ScalarKind, ScalarType, Type, UnionType } from '../events/model.js';
 import type { EventSchema } from '../events/schema.js';
 import type { QueryValue } from './query.js';
 
@@ -9,6 +9,7 @@ export interface Field {
   readonly path: string;
   readonly kind: 'number' | 'int64' | 'uint64' | 'string';
   readonly isBoolean: boolean;
+  readonly isFloat32: boolean;
   readonly enum: EnumType | undefined;
 }
 
@@ -21,15 +22,21 @@ export const TIME_FIELD = '$timeMs';
  */
 export function fieldAt(schema: EventSchema, path: unknown): Field {
   if (typeof path !== 'string') throw new TypeError(`Invalid field: ${JSON.stringify(path)}`);
-  const number = { path, kind: 'number', isBoolean: false, enum: undefined } as const;
-  if (path === OFFSET_FIELD || path === TIME_FIELD) return number;
+  const plain = { path, isBoolean: false, isFloat32: false, enum: undefined };
+  if (path === OFFSET_FIELD || path === TIME_FIELD) return { ...plain, kind: 'number' };
   const type = path.split('.').reduce<Type>((from, name) => step(from, name, path), schema.root);
-  if (type.kind === 'string') return { ...number, kind: 'string' };
+  if (type.kind === 'string') return { ...plain, kind: 'string' };
   if (type.kind !== 'scalar') {
     throw new TypeError(`Cannot ask for ${path}: it is a ${type.kind}, not a single value`);
   }
   const { scalar } = type;
-  return { path, kind: kindOf(scalar), isBoolean: scalar === 'bool', enum: type.enum };
+  return {
+    path,
+    kind: kindOf(scalar),
+    isBoolean: scalar === 'bool',
+    isFloat32: scalar === 'float32',
+    enum: type.enum,
+  };
 }
 
 function kindOf(scalar: ScalarKind): Field['kind'] {
@@ -49,7 +56,19 @@ function step(from: Type, name: string, path: string): Type {
   const fields: readonly { name: string; type: Type; isDeprecated?: boolean }[] = from.fields;
   const found = fields.find((field) => field.name === name && field.isDeprecated !== true);
   if (found !== undefined) return found.type;
+  const union = fields.find(
+    (field) => `${field.name}_type` === name && field.isDeprecated !== true,
+  );
+  if (union?.type.kind === 'union') return memberNames(union.type);
   throw unknown(path, name, from.name, fields);
+}
+
+/** The discriminator of a union, by the names of its members. */
+function memberNames({ name, members }: UnionType): ScalarType {
+  const none = { name: 'NONE', value: 0 };
+  const values = [none, ...members.map((member) => ({ name: member.name, value: member.tag }))];
+  const tags = { kind: 'enum', name, underlying: 'uint8', isBitFlags: false, values } as const;
+  return { kind: 'scalar', scalar: 'uint8', enum: tags };
 }
 
 function unknown(
@@ -71,13 +90,21 @@ export function comparable(field: Field, value: QueryValue): number | bigint | U
   if (kind === 'string' && typeof value === 'string') return new TextEncoder().encode(value);
   if (isBoolean && typeof value === 'boolean') return Number(value);
   if (kind !== 'string' && !isBoolean) {
-    const number = typeof value === 'string' ? enumNumber(field, value) : value;
-    if (kind === 'number' && typeof number === 'number') return number;
+    const number = typeof value === 'string' ? numberIn(field, value) : value;
+    if (kind === 'number' && typeof number === 'number') {
+      return field.isFloat32 ? Math.fround(number) : number;
+    }
     if (kind !== 'number' && typeof number === 'bigint') return number;
     if (kind !== 'number' && Number.isSafeInteger(number)) return BigInt(number as number);
   }
   const found = typeof value === 'bigint' ? `${value}n` : JSON.stringify(value);
   throw new TypeError(`Cannot compare ${path} with ${found}: it is ${whatIs(field)}`);
+}
+
+/** JSON has no 64-bit integers, so they may come as text. */
+function numberIn(field: Field, text: string): number | bigint | undefined {
+  const isWide = field.kind === 'int64' || field.kind === 'uint64';
+  return isWide && /^-?\d+$/.test(text) ? BigInt(text) : enumNumber(field, text);
 }
 
 function enumNumber(field: Field, name: string): number | bigint | undefined {

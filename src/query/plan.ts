@@ -47,7 +47,11 @@ const MAX_TOP = 10_000;
  * @throws {TypeError | RangeError}
  */
 export function planQuery(schema: EventSchema, query: Query): QueryPlan {
+  checkKeys('query', query, ['where', 'groupBy', 'select', 'orderBy', 'limit']);
   const { where, groupBy = [], select = { count: { fn: 'count' } }, orderBy, limit } = query;
+  checkList('groupBy', groupBy);
+  checkKeys('select', select, Object.keys(select));
+  if (orderBy !== undefined) checkKeys('orderBy', orderBy, ['name', 'descending']);
   if (limit !== undefined) checkInteger('limit', limit, 0, Number.MAX_SAFE_INTEGER);
   const columns = new Columns(schema);
   const keys = groupBy.map((grouping) => planKey(columns, grouping));
@@ -100,6 +104,7 @@ function planKey(
   columns: Columns,
   grouping: Grouping,
 ): { name: string; plan: KeyPlan; shownAs: Field } {
+  if (typeof grouping !== 'string') checkKeys('grouping', grouping, ['field', 'every', 'as']);
   const { field: path, every, as } = typeof grouping === 'string' ? only(grouping) : grouping;
   const { column, field } = columns.add(path);
   if (every !== undefined) checkEvery(field, every);
@@ -124,6 +129,7 @@ function planAggregate(
   columns: Columns,
   aggregate: Aggregate,
 ): { plan: PlannedAggregate; shownAs: Field | undefined } {
+  checkKeys('aggregate', aggregate, ['fn', 'field', 'at', 'k']);
   const what = kindOf(aggregate);
   if (aggregate.field === undefined) {
     if (what.kind !== 'count') throw new TypeError(`Cannot compute ${what.kind}: of which field?`);
@@ -163,12 +169,20 @@ function kindOf(aggregate: Aggregate): AggregateKind {
 }
 
 function planFilter(columns: Columns, condition: Condition): Filter {
-  if ('all' in condition) return { all: condition.all.map((each) => planFilter(columns, each)) };
-  if ('any' in condition) return { any: condition.any.map((each) => planFilter(columns, each)) };
+  checkKeys('condition', condition, keysOfCondition(condition));
+  if ('all' in condition) {
+    checkList('all', condition.all);
+    return { all: condition.all.map((each) => planFilter(columns, each)) };
+  }
+  if ('any' in condition) {
+    checkList('any', condition.any);
+    return { any: condition.any.map((each) => planFilter(columns, each)) };
+  }
   if ('not' in condition) return { not: planFilter(columns, condition.not) };
   const { column, field } = columns.add(condition.field);
   if (condition.op === 'present') return { column, test: { op: 'present' } };
   if (condition.op === 'in') {
+    checkList('in', condition.value);
     const tests = condition.value.map((value) => planTest(field, '=', value));
     return { any: tests.map((test) => ({ column, test })) };
   }
@@ -193,6 +207,31 @@ function planInteger({ kind }: Field, op: Comparison, value: bigint): Test {
   if (value >= least && value <= most) return { op, integer: value };
   const isMet = op === '!=' || (value > most ? op.startsWith('<') : op.startsWith('>'));
   return isMet ? { op: '>=', integer: least } : { op: '<', integer: least };
+}
+
+/** A condition is of one kind. */
+function keysOfCondition(condition: Condition): readonly string[] {
+  if (typeof condition !== 'object' || condition === null) return [];
+  const kind = ['all', 'any', 'not'].find((name) => name in condition);
+  if (kind !== undefined) return [kind];
+  return 'op' in condition && condition.op === 'present'
+    ? ['field', 'op']
+    : ['field', 'op', 'value'];
+}
+
+/** What is misspelt must not be taken for what is left out: a query may come from a file. */
+function checkKeys(what: string, given: unknown, known: readonly string[]): void {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw new TypeError(`Invalid ${what}: expected an object, got ${JSON.stringify(given)}`);
+  }
+  const other = Object.keys(given).find((key) => !known.includes(key));
+  if (other === undefined) return;
+  throw new TypeError(`Invalid ${what}: expected ${known.join(', ')}, got ${other}`);
+}
+
+function checkList(what: string, given: unknown): void {
+  if (Array.isArray(given)) return;
+  throw new TypeError(`Invalid ${what}: expected an array, got ${JSON.stringify(given)}`);
 }
 
 function checkNames(names: readonly string[]): void {

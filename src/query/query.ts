@@ -10,13 +10,17 @@ import { Answer } from './answer.js';
 import type { PieceAnswer } from './piece.js';
 import { planQuery } from './plan.js';
 
-/** What values are compared with. A 64-bit integer beyond 2^53 is a `bigint`; an enum's value its name. */
+/**
+ * What values are compared with. A 64-bit integer beyond 2^53 is a `bigint`, or text, as JSON has no such
+ * numbers; an enum's value is its name.
+ */
 export type QueryValue = number | bigint | string | boolean;
 
 /**
  * What events have to meet. `field` is a field's name, or a path to one (`body.Tick.price`: through tables,
- * structs and members of unions), or `$offset` or `$timeMs` (when its frame was committed). An event
- * without a value in the field meets no comparison; `present` asks for one.
+ * structs and members of unions), or the type of a union (`body_type`, with its members' names), or
+ * `$offset` or `$timeMs` (when its frame was committed). An event without a value in the field meets no
+ * comparison; `present` asks for one. Floats of 32 bits are compared as such.
  */
 export type Condition =
   | { readonly field: string; readonly op: Comparison; readonly value: QueryValue }
@@ -78,14 +82,17 @@ export interface QuerySettings extends ScanSettings {
  * Answers a query about the events of a log. Everything of `scan` holds: what is asked is fixed when it
  * begins, settings are the same, and so is what is thrown.
  *
- * Memory: proportional to the number of groups, not of events.
+ * A record that is no event of the schema ends it with a `ScanError`, also with `onDamage: 'skip'`.
+ *
+ * Memory: proportional to the number of groups, not of events; each group of a `quantile` takes some
+ * kilobytes.
  *
  * @throws {TypeError | RangeError} the query names a field that there is not, compares it with a value of
  *   another type, or is otherwise wrong; no event has been read
  * @throws {SchemaError | SchemaMismatchError} as `openEventReader`
  */
-export async function queryEvents(
-  log: ScannedLog | EventReader,
+export async function queryEvents<Event, View>(
+  log: ScannedLog | EventReader<Event, View>,
   query: Query,
   { schema: given, ...settings }: QuerySettings = {},
 ): Promise<ScanResult<QueryTable>> {

@@ -57,7 +57,7 @@ const TABLE: readonly (readonly [what: string, query: unknown, message: string])
   ],
   ['a vector as a key', { groupBy: ['list'] }, 'it is a vector, not a single value'],
   ['a table as a key', { groupBy: ['part'] }, 'it is a table, not a single value'],
-  ['no field at all', { groupBy: [7] }, 'Invalid field'],
+  ['no field at all', { groupBy: [7] }, 'Invalid grouping: expected an object, got 7'],
   [
     'the sum of a string',
     { select: { a: { fn: 'sum', field: 'text' } } },
@@ -138,6 +138,34 @@ const TABLE: readonly (readonly [what: string, query: unknown, message: string])
   ],
   ['an unknown comparison', { where: { field: 'n', op: '~', value: 1 } }, 'Cannot compare by "~"'],
   ['a search in a number', { where: { field: 'n', op: 'contains', value: 'x' } }, 'Cannot'],
+  [
+    'a misspelt part',
+    { groupby: ['n'] },
+    'Invalid query: expected where, groupBy, select, orderBy, limit, got groupby',
+  ],
+  [
+    'a misspelt part of an aggregate',
+    { select: { a: { fn: 'count', feild: 'n' } } },
+    'Invalid aggregate: expected fn, field, at, k, got feild',
+  ],
+  [
+    'two conditions in one',
+    { where: { all: [], field: 'n' } },
+    'Invalid condition: expected all, got field',
+  ],
+  [
+    'one condition in place of several',
+    { where: { all: { field: 'n', op: 'present' } } },
+    'Invalid all: expected an array',
+  ],
+  [
+    'one value in place of several',
+    { where: { field: 'n', op: 'in', value: 3 } },
+    'Invalid in: expected an array, got 3',
+  ],
+  ['one key in place of several', { groupBy: 'n' }, 'Invalid groupBy: expected an array, got "n"'],
+  ['no query', null, 'Invalid query: expected an object, got null'],
+  ['no condition', { where: null }, 'Invalid condition: expected an object, got null'],
   ['a condition that says nothing', { where: {} }, 'Invalid field'],
 ];
 

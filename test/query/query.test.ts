@@ -3,7 +3,9 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
   eventSchema,
+  openAppender,
   openEventAppender,
+  openEventReader,
   openReader,
   queryEvents,
   type Aggregate,
@@ -93,13 +95,14 @@ const FIELDS: Readonly<Record<string, fc.Arbitrary<number | bigint | string | bo
   'at.x': number,
   'at.y': number,
   label,
+  body_type: fc.constantFrom('Tick', 'Note', 'NONE'),
   'body.Tick.price': number,
   'body.Note.text': label,
   'body.Note.level': fc.nat(255),
   $offset: fc.nat(300),
 };
 const NAMES = Object.keys(FIELDS);
-const ENUMS = ['kind', 'ok'];
+const ENUMS = ['kind', 'ok', 'body_type'];
 const TEXTS = ['label', 'body.Note.text'];
 const ORDERED = NAMES.filter((name) => !ENUMS.includes(name));
 const NUMERIC = ORDERED.filter((name) => !TEXTS.includes(name));
@@ -231,7 +234,7 @@ function expectNear(value: number, expected: number): void {
 
 /** As they are read back: with defaults and numbers of every kind as the engine shows them. */
 function asRead(events: readonly PlainEvent[]): PlainEvent[] {
-  return events.map((each, $offset) => ({ ...each, $offset }));
+  return events.map((each, $offset) => ({ body_type: 'NONE', ...each, $offset }));
 }
 
 /** As `queryEvents` does it, but in this thread: starting threads takes longer than all of it. */
@@ -316,6 +319,55 @@ describe('queryEvents()', () => {
     expect(whole.value.rows).toEqual([{ n: 0, mean: null }]);
     const grouped = await queryEvents(log, { groupBy: ['sensor'], select });
     expect(grouped.value.rows).toEqual([]);
+  });
+
+  it('takes a reader of events, and a newer schema than that of the events', async () => {
+    const log = await logOf(events(10), 5);
+    const reader = openEventReader(log, { schema });
+    const select = { n: { fn: 'count' }, fresh: { fn: 'count', field: 'fresh' } } as const;
+    const flatc = await Flatc.start();
+    const newer = eventSchema(
+      flatc.schema(FBS.replace('body:Body;', 'body:Body; fresh:int = null;')),
+    );
+    const { value } = await queryEvents(reader, { select }, { schema: newer, workers: 1 });
+    expect(value.rows).toEqual([{ n: 10, fresh: 0 }]);
+    reader.close();
+  });
+
+  it('compares 64-bit integers given as text, and floats of 32 bits as such', async () => {
+    const log = await logOf(
+      [
+        { time_ns: START_NS + 1n, rate: 0.1 },
+        { time_ns: START_NS, rate: 7 },
+      ],
+      1,
+    );
+    const count = async (where: Condition): Promise<unknown> =>
+      (await queryEvents(log, { where }, { workers: 1 })).value.rows[0]?.['count'];
+    expect(await count({ field: 'time_ns', op: '>', value: String(START_NS) })).toBe(1);
+    expect(await count({ field: 'rate', op: '=', value: 0.1 })).toBe(1);
+  });
+
+  it('has no variance where all values are the same, however large', async () => {
+    const log = await logOf(
+      Array.from({ length: 6 }, (_, i) => ({ value: 1e200, at: { x: 0.1, y: i } })),
+      2,
+    );
+    const select = {
+      large: { fn: 'variance', field: 'value' },
+      small: { fn: 'deviation', field: 'at.x' },
+    } as const;
+    const { value } = await queryEvents(log, { select }, { workers: 1, pieceBytes: 300 });
+    expect(value.rows).toEqual([{ large: 0, small: 0 }]);
+  });
+
+  it('ends with an error where a record is no event', async () => {
+    const log = await logOf(events(3), 1);
+    const appender = openAppender(log, { maintenance: false });
+    appender.append(Buffer.from('no event at all'));
+    await appender.close();
+    const asked = queryEvents(log, { groupBy: ['sensor'] }, { workers: 1, onDamage: 'skip' });
+    await expect(asked).rejects.toMatchObject({ code: 'SCAN_FAILED', offset: 3 });
   });
 
   it('asks for offsets and times, and takes what a scan takes', async () => {
