@@ -35,26 +35,24 @@ class Times {
 async function read(times) {
   const reader = openReader(task.description);
   const tailer = reader.tailer({ from: 'end' });
+  bringIn(reader);
   say('ready');
   const timeoutMs = task.kind === 'block' ? 1000 : 0;
   while (!times.isFull) {
     if (task.kind === 'async') await tailer.nextAsync();
     else while (!tailer.next({ timeoutMs }));
     times.add(tailer.record.getFloat64(0));
-    bringIn(reader);
   }
   reader.close();
 }
 
-/** Where sizes are compared: all pages of the segment, once, and never again. */
+/** Where sizes are compared: all pages of the segment, before anything is sent, and never again. */
 function bringIn(reader) {
-  if (task.times === undefined || isIn) return;
-  isIn = true;
+  if (task.times === undefined) return;
   const { mapping } = reader.segmentSet.beginningAt(0);
   mapping.makeResident(0, mapping.sizeBytes);
   Mapping.prototype.makeResident = () => {};
 }
-let isIn = false;
 
 async function receive(times) {
   await new Promise((resolve) => {

@@ -72,6 +72,8 @@ async function bySize(kind, size, count) {
   const path = freshPath('by-size');
   const appender = openAppender(path, {
     flush: 'none',
+    // A third thread would take a core from one of the two.
+    maintenance: false,
     segmentSizeBytes: Math.max(64 * MiB, 256 * size),
     indexCapacity: 100_000,
   });
