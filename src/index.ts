@@ -90,17 +90,27 @@ export {
   type VerifyEventsOptions,
 } from './events/verify-events.js';
 export { generateEventModule, type EventModuleOptions } from './events/generate/module.js';
-export type { EventVector, EventView, FieldsView, ViewOf } from './events/view.js';
+export {
+  eventView,
+  type EventVector,
+  type EventView,
+  type FieldsView,
+  type ViewOf,
+} from './events/view.js';
+export { encodeEvent } from './events/encoder.js';
 export { verifyEvent, type VerifyEventOptions } from './events/verify.js';
 export {
   columnPlan,
   readColumns,
+  type BigIntArray,
   type BigIntColumn,
   type Column,
   type ColumnOptions,
   type ColumnPlan,
   type Columns,
   type ColumnsOptions,
+  type Int64Mode,
+  type NumberArray,
   type NumberColumn,
   type StringColumn,
 } from './events/columns.js';

@@ -63,6 +63,20 @@ export function compileEncoder<Event = unknown>(schema: EventSchema<Event>): Enc
 
 type CompiledEncoder<Event> = Pick<Encoder<Event>, 'measure' | 'write'>;
 
+const encoders = new WeakMap<EventSchema, Encoder>();
+
+/**
+ * An event as a FlatBuffer of its own, in new memory. An encoder of the schema is made at the first call.
+ * `decodeEvent` is the way back; to append, `EventAppender.append` needs no copy.
+ * @throws {TypeError | RangeError} it does not fit the schema: names field, expectation and value
+ * @throws {LogError} `UNSUPPORTED_PLATFORM`: code may not be made at run time
+ */
+export function encodeEvent<Event>(schema: EventSchema<Event>, event: Event): Uint8Array {
+  const encoder = encoders.get(schema) ?? compileEncoder(schema);
+  encoders.set(schema, encoder);
+  return encoder.encode(event);
+}
+
 const SUPPORT = {
   changed: refuseChanged,
   countOf,

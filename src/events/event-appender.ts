@@ -4,9 +4,10 @@ import type { FlushResult } from '../append/flush-queue.js';
 import { openAppenderWith } from '../append/open-appender.js';
 import { Memory } from '../format/memory.js';
 import type { AppenderOptions } from '../options.js';
+import { FlatBytes } from './flat-bytes.js';
 import { compileEncoder, type Encoder } from './encoder.js';
 import { settleSchema, type SettledSchema } from './log-schema.js';
-import type { EventSchema } from './schema.js';
+import { checkSchema, type EventSchema } from './schema.js';
 import { verifyEvent } from './verify.js';
 
 export interface EventAppenderOptions<Event> extends AppenderOptions {
@@ -36,6 +37,7 @@ export function openEventAppender<Event>(
   path: string,
   { schema, verifyEvents = false, ...options }: EventAppenderOptions<Event> = {},
 ): EventAppender<Event> {
+  checkSchema(schema);
   if (typeof verifyEvents !== 'boolean') {
     throw new TypeError('Invalid verifyEvents: expected a boolean');
   }
@@ -78,7 +80,8 @@ export class EventAppender<Event = unknown> {
   }
 
   /**
-   * Appends an event and returns its offset. It is encoded in place, straight into the log.
+   * Appends an event and returns its offset. It is encoded in place, straight into the log. Properties that
+   * are no fields are not looked at, which would cost as much as all the rest; `jsonToEvent` refuses them.
    * @throws {TypeError | RangeError} it does not fit the schema: names field, expectation and value
    * @throws as `Appender.append`; nothing was written
    */
@@ -99,12 +102,15 @@ export class EventAppender<Event = unknown> {
   /**
    * Appends an event that is a FlatBuffer already: a `Builder` of flatc's generated code that has
    * `finish`ed the schema's root table, or such bytes from anywhere. They are copied. Returns its offset.
-   * @throws {MalformedEventError} with `verifyEvents`: it is no event of the schema; nothing was written
+   * @throws {MalformedEventError} it has no root table, or with `verifyEvents`: it is no event of the
+   *   schema; nothing was written
+   * @throws {TypeError} neither bytes nor a builder
    * @throws as `Appender.append`
    */
   appendFlatBuffer(event: Builder | Uint8Array): number {
-    const bytes = event instanceof Uint8Array ? event : event.asUint8Array();
+    const bytes = event instanceof Uint8Array ? event : builtBytes(event);
     if (this.#isVerifying) verifyEvent(this.schema, bytes);
+    else checkRoot(bytes);
     return this.records.append(bytes);
   }
 
@@ -131,6 +137,17 @@ export class EventAppender<Event = unknown> {
   [Symbol.asyncDispose](): Promise<void> {
     return this.records.close();
   }
+}
+
+function builtBytes(event: Builder): Uint8Array {
+  if (typeof event?.asUint8Array === 'function') return event.asUint8Array();
+  throw new TypeError('Cannot append: expected a Uint8Array or a Builder of flatbuffers');
+}
+
+/** What is no FlatBuffer at all, such as a builder that has not finished, would end every scan. */
+function checkRoot(bytes: Uint8Array): void {
+  const flat = new FlatBytes(bytes);
+  flat.vtable(flat.root());
 }
 
 /** Events side by side in memory of their own. */

@@ -13,37 +13,38 @@ import type { EventSchema } from './schema.js';
  * stands on that record, and the next move goes on behind it.
  */
 export class EventCursor<Event = unknown, View = unknown> extends EventRecord<Event, View> {
-  readonly #cursor: Cursor;
+  /** The cursor below, of bytes. */
+  readonly records: Cursor;
 
   /** @internal Use `EventReader.cursor`. */
   constructor(cursor: Cursor, schema: EventSchema<Event, View>, isVerifying: boolean) {
     super(cursor, schema, isVerifying);
-    this.#cursor = cursor;
+    this.records = cursor;
   }
 
   /** As `Cursor.next`. */
   next(): boolean {
-    return this.#cursor.next() && this.show();
+    return this.records.next() && this.show();
   }
 
   /** As `Cursor.previous`. */
   previous(): boolean {
-    return this.#cursor.previous() && this.show();
+    return this.records.previous() && this.show();
   }
 
   /** As `Cursor.moveTo`. */
   moveTo(offset: number): boolean {
-    return this.#cursor.moveTo(offset) && this.show();
+    return this.records.moveTo(offset) && this.show();
   }
 
   /** As `Cursor.seek`. */
   seek(offset: number): void {
-    this.#cursor.seek(offset);
+    this.records.seek(offset);
   }
 
   /** As `Cursor.nextOffset`. */
   get nextOffset(): number {
-    return this.#cursor.nextOffset;
+    return this.records.nextOffset;
   }
 
   /** Iterates from here, yielding this very object again and again. */
@@ -53,12 +54,12 @@ export class EventCursor<Event = unknown, View = unknown> extends EventRecord<Ev
 
   /** As `Cursor.describe`: for `openEventReader(it).cursor(it)`. */
   describe(): CursorDescription {
-    return this.#cursor.describe();
+    return this.records.describe();
   }
 
   /** Lets the segment go: `event` shows nothing any more. Idempotent. */
   close(): void {
-    this.#cursor.close();
+    this.records.close();
   }
 
   [Symbol.dispose](): void {

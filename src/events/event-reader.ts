@@ -7,7 +7,7 @@ import { EventCursor, EventTailer } from './event-cursor.js';
 import { EventRecord } from './event-record.js';
 import { schemaToRead } from './log-schema.js';
 import { findLogSchema } from './schema-file.js';
-import type { EventSchema } from './schema.js';
+import { checkSchema, type EventSchema } from './schema.js';
 
 export interface EventReaderOptions<Event, View> extends ReaderOptions {
   /** What to read events as; by default what the log says that they are. */
@@ -15,7 +15,7 @@ export interface EventReaderOptions<Event, View> extends ReaderOptions {
   /**
    * Look through every event before it is shown, so that a damaged one, or one of another schema, is an
    * error where it stands (default false). The reader's own ways to read check what they touch in any
-   * case; flatc's classes do not. What `verify` does is another thing: it finds bytes that are not as
+   * case, columns and queries too; flatc's classes do not. What `verify` does is another thing: it finds bytes that are not as
    * they were written.
    */
   readonly verifyEvents?: boolean;
@@ -39,6 +39,7 @@ export function openEventReader<Event, View>(
   log: string | ReaderDescription,
   { schema, verifyEvents = false, ...options }: EventReaderOptions<Event, View> = {},
 ): EventReader<Event, View> {
+  checkSchema(schema);
   if (typeof verifyEvents !== 'boolean')
     throw new TypeError('Invalid verifyEvents: expected a boolean');
   const reader = openReader(log, options);

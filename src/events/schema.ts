@@ -44,6 +44,15 @@ export function eventSchema<Event = unknown, View = unknown>(
   return new EventSchema(bfbs.slice(), root);
 }
 
+/**
+ * For those who have no compiler to tell them.
+ * @throws {TypeError}
+ */
+export function checkSchema(schema: unknown): void {
+  if (schema === undefined || schema instanceof EventSchema) return;
+  throw new TypeError('Invalid schema: expected what eventSchema() returns');
+}
+
 function rootOf({ root, tables }: SchemaModel, name: string | undefined): TableType {
   if (name === undefined) {
     if (root !== undefined) return root;

@@ -108,3 +108,12 @@ export function compileView<View>(schema: EventSchema<unknown, View>): ViewClass
   compiled.set(schema, made);
   return made as ViewClass<View>;
 }
+
+/**
+ * A view of no event yet: `$show(cursor)`, `$show(reader.get(offset))` or `$read(bytes)` place it. For
+ * functions of `scan` and `processLog`, which get a cursor over records.
+ * @throws As `compileView`
+ */
+export function eventView<View>(schema: EventSchema<unknown, View>): ViewOf<View> {
+  return new (compileView(schema))();
+}

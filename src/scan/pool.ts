@@ -192,7 +192,8 @@ class UsersPool<T, R> implements ScanPool<T, R> {
 function expectLateReply(this: Piscina, error: unknown): void {
   const isLateReply = error instanceof Error && error.message.startsWith('Unexpected message');
   // Whoever stands alone stands for nobody: then it is as if there were no listener.
-  if (!isLateReply && this.listeners('error').every((each) => each === expectLateReply)) throw error;
+  if (!isLateReply && this.listeners('error').every((each) => each === expectLateReply))
+    throw error;
 }
 
 /** Resolves when no thread is within what must not be interrupted, nor will be. */

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { ByteBuffer } from 'flatbuffers';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { SchemaError } from '../../src/index.js';
+import { SchemaError, decodeEvent, encodeEvent, eventView } from '../../src/index.js';
 import { checkEvent } from '../../src/events/check.js';
 import { compileEncoder, type Encoder } from '../../src/events/encoder.js';
 import { eventSchema, type EventSchema } from '../../src/events/schema.js';
@@ -427,3 +427,14 @@ describe('the official runtime', () => {
 function slotOf({ fields }: TableType, name: string): number {
   return 4 + 2 * (fields.find((field) => field.name === name)?.id ?? NaN);
 }
+
+describe('encodeEvent() and eventView()', () => {
+  it('make bytes of an event, and show them', () => {
+    const small = eventSchema(flatc.schema('table T { a:int; b:string; } root_type T;'));
+    const bytes = encodeEvent(small, { a: 7, b: 'seven' });
+    expect(decodeEvent(small, bytes)).toEqual({ a: 7, b: 'seven' });
+    const view = eventView(small).$read(bytes);
+    expect([view['a'], view['b']]).toEqual([7, 'seven']);
+    expect(() => encodeEvent(small, { a: 'seven' })).toThrow('a');
+  });
+});

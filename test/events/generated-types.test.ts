@@ -4,7 +4,12 @@
  */
 import { describe, expect, it } from 'vitest';
 import { compileView } from '../../src/events/view.js';
-import type { EventSchema } from '../../src/index.js';
+import {
+  openEventReader,
+  queryEvents,
+  type EventSchema,
+  type QueryTable,
+} from '../../src/index.js';
 import {
   Aggressor,
   ImuFault,
@@ -24,6 +29,12 @@ import { Flatc } from '../support/flatc.js';
 const vector = { x: 0, y: 0, z: 9.81 };
 const id = { bytes: new Uint8Array(16) };
 const envelope = { id, stream: 'account-1', version: 1n, time_ns: 1 };
+
+/** Compiled, not run. */
+export async function ask(): Promise<QueryTable> {
+  const reader = openEventReader('x', { schema: EventEnvelope });
+  return (await queryEvents(reader, { groupBy: ['event_type'] })).value;
+}
 
 describe('types of events', () => {
   it('accept what can be encoded', () => {

@@ -235,6 +235,17 @@ describe('verifyEvents', () => {
     expect(verifyLog(path)).toMatchObject({ isIntact: true, records: 1 });
   });
 
+  it('refuses what is no FlatBuffer at all even if nobody verifies', async () => {
+    const path = temporaryLogPath();
+    const appender = openEventAppender(path, { schema: schemas.v1, maintenance: false });
+    for (const wrong of [new Uint8Array(0), bytes('no event at all'), new Uint8Array(64)]) {
+      expect(() => appender.appendFlatBuffer(wrong)).toThrow(MalformedEventError);
+    }
+    expect(() => appender.appendFlatBuffer('text' as unknown as Uint8Array)).toThrow(TypeError);
+    expect(appender.nextOffset).toBe(0);
+    await appender.close();
+  });
+
   it('makes reading stop at what is no event, and go on behind it', async () => {
     const good = schemas.bytes(schemas.v1, { sensor: 5, unit: 'unit' });
     // The string is longer than the event.
