@@ -11,6 +11,7 @@ import { DISTANCE_BYTES, FlatBytes } from './flat-bytes.js';
 import {
   INTEGER_RANGES,
   SCALAR_BYTES,
+  hasDiscriminator,
   type ArrayType,
   type EnumType,
   type IntegerKind,
@@ -404,7 +405,7 @@ export function inlineAlign(type: Type): number {
 }
 
 /**
- * Fields lie one behind the other, within the struct, aligned, and no struct contains itself. Returns how
+ * Fields lie one behind the other, within the struct, aligned (typed arrays are indexed by their places), and no struct contains itself. Returns how
  * deep structs are nested in this one; `heights` has those that are known to be sound.
  */
 function checkLayout(struct: StructType, heights: Map<StructType, number>, depth: number): number {
@@ -437,11 +438,9 @@ function checkIds({ name, fields }: TableType, tags: ReadonlySet<number>): void 
   const ids = [...fields.map(({ id }) => id), ...tags].sort((a, b) => a - b);
   if (ids.length > MAX_SLOTS) throw new SchemaError(`Cannot use ${name}: it has too many fields`);
   if (ids.some((id, i) => id !== i)) throw new SchemaError(`Cannot use ${name}: ids have gaps`);
-  for (const { name: field, id, type } of fields) {
-    const isUnion =
-      type.kind === 'union' || (type.kind === 'vector' && type.element.kind === 'union');
-    if (isUnion && !tags.has(id - 1)) {
-      throw new SchemaError(`Cannot use ${name}.${field}: its discriminator is missing`);
+  for (const field of fields) {
+    if (hasDiscriminator(field) && !tags.has(field.id - 1)) {
+      throw new SchemaError(`Cannot use ${name}.${field.name}: its discriminator is missing`);
     }
   }
 }
@@ -456,8 +455,5 @@ function checkUnique(where: string, parts: readonly { readonly name: string }[])
 
 /** A union's type is a field, too, for whoever goes by names. */
 function withDiscriminator(field: TableField): { readonly name: string }[] {
-  const { name, type } = field;
-  const isUnion =
-    type.kind === 'union' || (type.kind === 'vector' && type.element.kind === 'union');
-  return isUnion ? [field, { name: `${name}_type` }] : [field];
+  return hasDiscriminator(field) ? [field, { name: `${field.name}_type` }] : [field];
 }

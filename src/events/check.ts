@@ -3,28 +3,36 @@
  * encoder has refused, and on events from outside, whose unknown fields are to be refused as well. It
  * accepts exactly what encoders accept.
  */
-import { valuesByName } from './enum-names.js';
-import { MAX_DEPTH, MAX_TABLES } from './measure.js';
-import type {
-  EnumType,
-  ScalarType,
-  StructType,
-  TableField,
-  TableType,
-  Type,
-  UnionType,
-  VectorType,
+import { valueOfName } from './enum-names.js';
+import { fieldPath } from './field-path.js';
+import { MAX_DEPTH, MAX_TABLES } from './limits.js';
+import {
+  INTEGER_RANGES,
+  SCALAR_BYTES,
+  hasDiscriminator,
+  isUnionVector,
+  memberOf,
+  usableFields,
+  type EnumType,
+  type IntegerKind,
+  type ScalarType,
+  type StructType,
+  type TableField,
+  type TableType,
+  type Type,
+  type UnionType,
 } from './model.js';
-import { FLOAT32_BOUND, INTEGER_RANGES, storedKind } from './scalar-source.js';
+import { FLOAT32_BOUND, storedKind } from './scalar-source.js';
 import type { EventSchema } from './schema.js';
-import { hasTag, isUnionVector } from './template.js';
 import { isWellFormed } from './text.js';
-import { countOf, isInt64, isNone, isObject, isUint64, own } from './values.js';
+import { countOf, isList, isNone, isObject, own } from './values.js';
 
 export interface CheckOptions {
-  /** Whether properties that are no fields are an error. */
+  /** Whether it is an error if there is anything but fields: other properties, lists that are no arrays. */
   readonly refuseUnknown?: boolean;
 }
+
+type Properties = Readonly<Record<string, unknown>>;
 
 /**
  * Checks that an event fits its schema.
@@ -36,204 +44,241 @@ export function checkEvent(
   event: unknown,
   { refuseUnknown = false }: CheckOptions = {},
 ): void {
-  new Check(refuseUnknown).table(schema.root, event, '', 1);
+  new Check(refuseUnknown).table(schema.root, event);
 }
 
-/** `path` is that of the value, `depth` that of the table around it. */
 class Check {
   readonly #refuseUnknown: boolean;
+  /** Of the value that is being checked. What throws leaves it as it is, and nobody goes on. */
+  readonly #path: (string | number)[] = [];
+  #depth = 0;
   #tables = 0;
 
   constructor(refuseUnknown: boolean) {
     this.#refuseUnknown = refuseUnknown;
   }
 
-  table(type: TableType, value: unknown, path: string, depth: number): void {
-    if (!isObject(value)) throw wrongType(path, 'an object', value);
-    if (depth > MAX_DEPTH) {
-      throw new RangeError(
-        `Cannot encode ${path}: tables are nested more than ${MAX_DEPTH} deep; is the event part of itself?`,
-      );
+  // --- Tables and structs ---
+
+  table(type: TableType, value: unknown): void {
+    const object = this.#object(type, value);
+    if (++this.#depth > MAX_DEPTH) {
+      const reason = `tables are nested deeper than ${MAX_DEPTH}; is the event part of itself?`;
+      throw new RangeError(this.#message(reason));
     }
     if (++this.#tables > MAX_TABLES) {
-      throw new RangeError(`Cannot encode ${path}: the event has more than ${MAX_TABLES} tables`);
+      throw new RangeError(this.#message(`the event has more than ${MAX_TABLES} tables`));
     }
-    const fields = type.fields.filter((field) => !field.isDeprecated);
-    if (this.#refuseUnknown) {
-      const tags = fields.filter(hasTag).map(({ name }) => `${name}_type`);
-      refuseOthers(type.name, value, path, [...fields.map(({ name }) => name), ...tags]);
-    }
-    for (const field of fields) this.#field(field, value, path, depth);
+    for (const field of usableFields(type)) this.#field(field, object);
+    this.#depth--;
   }
 
-  #field(
-    field: TableField,
-    object: Readonly<Record<string, unknown>>,
-    around: string,
-    depth: number,
-  ): void {
-    const { name, type, isRequired } = field;
+  #field(field: TableField, object: Properties): void {
+    const { name, type } = field;
     const value = propertyOf(object, name);
-    const path = join(around, name);
-    const tags = hasTag(field) ? propertyOf(object, `${name}_type`) : undefined;
-    if (value === undefined || value === null) {
-      if (isRequired) throw new TypeError(`Cannot encode ${path}: the field is required`);
-      if (isNone(tags)) return;
-      throw new TypeError(
-        `Cannot encode ${path}: ${path}_type is ${shown(tags)}, but there is no value`,
-      );
-    }
-    if (type.kind === 'union') this.#union(type, value, tags, [path, `${path}_type`], depth);
-    else if (isUnionVector(type)) this.#unions(type as VectorType, value, tags, path, depth);
-    else this.#value(type, value, path, depth);
+    const types = hasDiscriminator(field) ? propertyOf(object, `${name}_type`) : undefined;
+    this.#path.push(name);
+    if (value === undefined || value === null) this.#absent(field, types);
+    else if (type.kind === 'union') this.#union(type, value, types);
+    else if (isUnionVector(type)) this.#unions(type.element, value, types);
+    else this.#value(type, value);
+    this.#path.pop();
   }
 
-  #value(type: Type, value: unknown, path: string, depth: number): void {
+  #absent({ isRequired }: TableField, types: unknown): void {
+    if (isRequired) throw new TypeError(this.#message('a required field is missing'));
+    if (isNone(types)) return;
+    const reason = `${this.#typePath()} is ${shown(types)}, but there is no value`;
+    throw new TypeError(this.#message(reason));
+  }
+
+  #struct(type: StructType, value: unknown): void {
+    const object = this.#object(type, value);
+    for (const { name, type: fieldType } of type.fields) {
+      const field = propertyOf(object, name);
+      this.#path.push(name);
+      if (field === undefined || field === null) {
+        throw new TypeError(this.#message(`struct ${type.name} needs all of its fields`));
+      }
+      this.#value(fieldType, field);
+      this.#path.pop();
+    }
+  }
+
+  #object(type: TableType | StructType, value: unknown): Properties {
+    if (!isObject(value)) {
+      throw this.#wrongType(`an object for ${type.kind} ${type.name}`, value);
+    }
+    if (!this.#refuseUnknown) return value;
+    const names = namesIn(type);
+    const unknown = Object.keys(value).find((key) => !names.has(key));
+    if (unknown === undefined) return value;
+    this.#path.push(/^[A-Za-z_]\w*$/.test(unknown) ? unknown : shown(unknown));
+    const reason = `${type.kind} ${type.name} has no such field, but ${listed([...names])}`;
+    throw new TypeError(this.#message(`${reason}; its value is ${shown(value[unknown])}`));
+  }
+
+  // --- Unions ---
+
+  #union(type: UnionType, value: unknown, memberType: unknown): void {
+    const member = memberOf(type, memberType);
+    if (member !== undefined) return this.#value(member.type, value);
+    const where = this.#typePath();
+    if (memberType === undefined || memberType === null) {
+      throw new TypeError(this.#message(`a union without its type: ${where} is missing`));
+    }
+    const expected = `one of ${listed(type.members.map(({ name }) => name))}`;
+    throw new TypeError(message(where, `expected ${expected}, got ${shown(memberType)}`));
+  }
+
+  #unions(type: UnionType, value: unknown, memberTypes: unknown): void {
+    const where = this.#typePath();
+    if (memberTypes === undefined || memberTypes === null) {
+      throw new TypeError(this.#message(`unions without their types: ${where} is missing`));
+    }
+    const values = this.#list(value);
+    const types = this.#list(memberTypes, where, values.length);
+    this.#each(values, (each, i) => this.#union(type, each, types[i]));
+  }
+
+  /** Path of what tells the type of the union here. */
+  #typePath(): string {
+    const isField = (step: string | number): boolean => typeof step === 'string';
+    const path = [...this.#path];
+    const last = path.findLastIndex(isField);
+    path[last] = `${path[last]}_type`;
+    return fieldPath(path);
+  }
+
+  // --- Values ---
+
+  #value(type: Type, value: unknown): void {
     switch (type.kind) {
       case 'scalar':
-        return checkScalar(type, value, path);
+        return this.#scalar(type, value);
       case 'string':
-        return checkString(value, path);
+        return this.#string(value);
       case 'struct':
-        return this.#struct(type, value, path, depth);
+        return this.#struct(type, value);
       case 'table':
-        return this.table(type, value, path, depth + 1);
-      case 'array':
-        return this.#list(type.element, value, path, depth, type.length);
+        return this.table(type, value);
+      case 'array': {
+        const elements = this.#list(value, undefined, type.length);
+        return this.#each(elements, (each) => this.#value(type.element, each));
+      }
       case 'vector':
-        return this.#list(type.element, value, path, depth);
+        return this.#each(this.#list(value), (each) => this.#value(type.element, each));
       default:
-        throw new TypeError(`Cannot check ${path}: a union without its type`);
+        throw new TypeError(`Cannot check ${fieldPath(this.#path)}: a union without its type`);
     }
   }
 
-  #struct(type: StructType, value: unknown, path: string, depth: number): void {
-    if (!isObject(value)) throw wrongType(path, 'an object', value);
-    if (this.#refuseUnknown) {
-      const names = type.fields.map(({ name }) => name);
-      refuseOthers(type.name, value, path, names);
+  #list(value: unknown, where = fieldPath(this.#path), length?: number): ArrayLike<unknown> {
+    const count = this.#refuseUnknown && !isList(value) ? -1 : countOf(value);
+    if (count < 0) {
+      throw new TypeError(message(where, `expected an array, got ${shown(value)}`));
     }
-    for (const { name, type: field } of type.fields) {
-      this.#value(field, propertyOf(value, name), join(path, name), depth);
+    if (length === undefined || count === length) return value as ArrayLike<unknown>;
+    throw new RangeError(message(where, `expected ${length} elements, got ${count}`));
+  }
+
+  #each(elements: ArrayLike<unknown>, check: (each: unknown, i: number) => void): void {
+    const last = this.#path.push(0) - 1;
+    const { length } = elements;
+    for (let i = 0; i < length; i++) {
+      this.#path[last] = i;
+      check(elements[i], i);
     }
+    this.#path.pop();
   }
 
-  #list(element: Type, value: unknown, path: string, depth: number, length?: number): void {
-    const count = listLength(value, path, length);
-    const elements = value as ArrayLike<unknown>;
-    for (let i = 0; i < count; i++) this.#value(element, elements[i], `${path}[${i}]`, depth);
-  }
-
-  #unions(type: VectorType, value: unknown, types: unknown, path: string, depth: number): void {
-    const count = listLength(value, path);
-    listLength(types, `${path}_type`, count);
-    const union = type.element as UnionType;
-    for (let i = 0; i < count; i++) {
-      const member = (types as ArrayLike<unknown>)[i];
-      const paths = [`${path}[${i}]`, `${path}_type[${i}]`] as const;
-      this.#union(union, (value as ArrayLike<unknown>)[i], member, paths, depth);
+  #scalar(type: ScalarType, value: unknown): void {
+    if (type.enum !== undefined && typeof value === 'string') {
+      if (valueOfName(type.enum, value) !== undefined) return;
+      throw this.#outOfRange(namesOf(type.enum), value);
     }
+    const kind = storedKind(type);
+    if (kind === 'bool') {
+      if (typeof value !== 'boolean') throw this.#wrongType('true or false', value);
+    } else if (kind === 'float32' || kind === 'float64') {
+      if (typeof value !== 'number') throw this.#wrongType('a number', value);
+      const isTooLarge = kind === 'float32' && Math.abs(value) >= FLOAT32_BOUND;
+      if (!isTooLarge || !Number.isFinite(value)) return;
+      throw this.#outOfRange('a number of the range of 32-bit floats', value);
+    } else this.#integer(kind, value);
   }
 
-  #union(
-    { members }: UnionType,
-    value: unknown,
-    type: unknown,
-    [path, typePath]: readonly [string, string],
-    depth: number,
-  ): void {
-    const member = members.find(({ name, tag }) => name === type || tag === type);
-    if (member !== undefined) return this.#value(member.type, value, path, depth);
-    const names = members.map(({ name }) => name).join(', ');
-    throw new TypeError(`Cannot encode ${typePath}: expected one of ${names}, got ${shown(type)}`);
+  #integer(kind: IntegerKind, value: unknown): void {
+    const [min, max] = INTEGER_RANGES[kind];
+    const isInteger =
+      typeof value === 'bigint' ? SCALAR_BYTES[kind] === 8 : Number.isInteger(value);
+    const isInRange = isInteger && (value as number) >= min && (value as number) <= max;
+    if (isInRange && (typeof value === 'bigint' || Number.isSafeInteger(value))) return;
+    const expected = `an integer from ${min} to ${max}`;
+    if (typeof value !== 'number' && typeof value !== 'bigint') {
+      throw this.#wrongType(expected, value);
+    }
+    const hint = 'may have been rounded: past 2^53, it takes a bigint, or a string in JSON';
+    throw this.#outOfRange(expected, value, isInRange ? `, which ${hint}` : '');
   }
-}
 
-function checkScalar(type: ScalarType, value: unknown, path: string): void {
-  if (type.enum !== undefined && typeof value === 'string') {
-    if (valuesByName(type.enum)(value) !== undefined) return;
-    throw new RangeError(`Cannot encode ${path}: ${namesOf(type.enum)}, got ${shown(value)}`);
+  #string(value: unknown): void {
+    if (typeof value !== 'string') throw this.#wrongType('a string', value);
+    if (!isWellFormed(value)) throw this.#wrongType('a string of well-formed Unicode', value);
   }
-  const kind = storedKind(type);
-  const range = INTEGER_RANGES[kind];
-  if (kind === 'bool') {
-    if (typeof value !== 'boolean') throw wrongType(path, 'true or false', value);
-  } else if (range !== undefined) {
-    const [min, max] = range;
-    const isFitting = typeof value === 'number' && value >= min && value <= max;
-    if (isFitting && Number.isInteger(value)) return;
-    throw wrongNumber(path, `an integer from ${min} to ${max}`, value);
-  } else if (kind === 'int64' || kind === 'uint64') {
-    check64(kind, value, path);
-  } else {
-    if (typeof value !== 'number') throw wrongType(path, 'a number', value);
-    const isTooLarge = kind === 'float32' && Math.abs(value) >= FLOAT32_BOUND;
-    if (!isTooLarge || !Number.isFinite(value)) return;
-    throw wrongNumber(path, 'a number of the range of 32-bit floats', value);
+
+  // --- What is wrong ---
+
+  #wrongType(expected: string, value: unknown): TypeError {
+    return new TypeError(this.#message(`expected ${expected}, got ${shown(value)}`));
   }
-}
 
-function check64(kind: 'int64' | 'uint64', value: unknown, path: string): void {
-  const isFitting = kind === 'int64' ? isInt64 : isUint64;
-  const isSafe = typeof value === 'number' && Number.isSafeInteger(value);
-  if (isFitting(isSafe ? BigInt(value) : value)) return;
-  const range =
-    kind === 'int64'
-      ? 'from -9223372036854775808 to 9223372036854775807'
-      : 'from 0 to 18446744073709551615';
-  throw wrongNumber(path, `a safe integer or a bigint ${range}`, value);
-}
+  #outOfRange(expected: string, value: unknown, hint = ''): RangeError {
+    return new RangeError(this.#message(`expected ${expected}, got ${shown(value)}${hint}`));
+  }
 
-function checkString(value: unknown, path: string): void {
-  if (typeof value !== 'string') throw wrongType(path, 'a string', value);
-  if (isWellFormed(value)) return;
-  throw wrongType(path, 'a string of well-formed Unicode', value);
-}
-
-function listLength(value: unknown, path: string, expected?: number): number {
-  const count = countOf(value);
-  if (count < 0) throw wrongType(path, 'an array', value);
-  if (expected === undefined || count === expected) return count;
-  throw new RangeError(`Cannot encode ${path}: expected ${expected} elements, got ${count}`);
-}
-
-function refuseOthers(
-  type: string,
-  value: Readonly<Record<string, unknown>>,
-  path: string,
-  names: readonly string[],
-): void {
-  for (const key of Object.keys(value)) {
-    if (names.includes(key)) continue;
-    throw new TypeError(
-      `Cannot encode ${join(path, key)}: unknown field; ${type} has ${names.join(', ') || 'none'}`,
-    );
+  #message(reason: string): string {
+    return message(fieldPath(this.#path), reason);
   }
 }
 
-function propertyOf(object: Readonly<Record<string, unknown>>, name: string): unknown {
+function message(path: string, reason: string): string {
+  return `Cannot encode ${path || 'the event'}: ${reason}`;
+}
+
+/** What every object inherits only counts if it is the event's own. */
+function propertyOf(object: Properties, name: string): unknown {
   return name in Object.prototype ? own(object, name) : object[name];
 }
 
-function join(path: string, name: string): string {
-  return path === '' ? name : `${path}.${name}`;
+const namesOfFields = new WeakMap<TableType | StructType, ReadonlySet<string>>();
+
+/** Of fields, and of those that tell the types of unions. */
+function namesIn(type: TableType | StructType): ReadonlySet<string> {
+  const known = namesOfFields.get(type);
+  if (known !== undefined) return known;
+  const names =
+    type.kind === 'struct'
+      ? type.fields.map(({ name }) => name)
+      : usableFields(type).flatMap((field) =>
+          hasDiscriminator(field) ? [`${field.name}_type`, field.name] : [field.name],
+        );
+  const made = new Set(names);
+  namesOfFields.set(type, made);
+  return made;
 }
 
-function namesOf({ values, isBitFlags }: EnumType): string {
-  const names = values.map(({ name }) => name).join(', ');
-  return isBitFlags ? `expected a number or names of ${names}` : `expected one of ${names}`;
+function namesOf({ name, values, isBitFlags }: EnumType): string {
+  const names = listed(values.map((each) => each.name));
+  const several = isBitFlags ? ', or several with spaces between,' : '';
+  return `one of ${names}${several} of enum ${name}`;
 }
 
-function wrongType(path: string, expected: string, value: unknown): TypeError {
-  const what = path === '' ? 'the event' : path;
-  return new TypeError(`Cannot encode ${what}: expected ${expected}, got ${shown(value)}`);
-}
-
-function wrongNumber(path: string, expected: string, value: unknown): Error {
-  if (typeof value !== 'number' && typeof value !== 'bigint') {
-    return wrongType(path, expected, value);
-  }
-  return new RangeError(`Cannot encode ${path}: expected ${expected}, got ${shown(value)}`);
+/** Names, the first dozen of them. */
+function listed(names: readonly string[]): string {
+  const MAX = 12;
+  if (names.length <= MAX) return names.join(', ') || 'none';
+  return `${names.slice(0, MAX).join(', ')} and ${names.length - MAX} more`;
 }
 
 const MAX_SHOWN = 60;
@@ -244,11 +289,13 @@ function shown(value: unknown): string {
       const text = JSON.stringify(value.slice(0, MAX_SHOWN));
       return value.length > MAX_SHOWN ? `${text}…` : text;
     }
-    case 'bigint':
-      return `${value}n`;
+    case 'bigint': {
+      const digits = String(value);
+      return digits.length > MAX_SHOWN ? `${digits.slice(0, MAX_SHOWN)}…` : `${digits}n`;
+    }
     case 'object':
       if (value === null) return 'null';
-      if (Array.isArray(value)) return 'an array';
+      if (Array.isArray(value)) return `an array of ${value.length}`;
       return ArrayBuffer.isView(value) ? `a ${value.constructor.name}` : 'an object';
     case 'function':
       return 'a function';

@@ -10,13 +10,17 @@
  * In the code, `m` is the memory, `at` where the next object goes, `b` where the table's block lies, `s`
  * where the event starts. While measuring, the event starts at 0.
  */
+import { alignUp } from '../format/integers.js';
 import { inlineAlign, inlineBytes } from './bfbs.js';
-import { valuesByName } from './enum-names.js';
-import { MAX_DEPTH, MAX_EVENT_BYTES, MAX_TABLES, NOT_STORABLE, TOO_LARGE } from './measure.js';
+import { valueOfName } from './enum-names.js';
+import { MAX_DEPTH, MAX_TABLES } from './limits.js';
+import { MAX_EVENT_BYTES, NOT_STORABLE, TOO_LARGE } from './measure.js';
 import {
   SCALAR_BYTES,
+  TYPED_ARRAYS,
   type ArrayType,
   type EnumType,
+  type ScalarKind,
   type ScalarType,
   type StructType,
   type TableType,
@@ -24,16 +28,8 @@ import {
   type UnionType,
   type VectorType,
 } from './model.js';
-import {
-  LANES,
-  index,
-  isStorable,
-  store,
-  storeZero,
-  storedKind,
-  type Lane,
-} from './scalar-source.js';
-import { WORD_BYTES, checkStruct, layOut, type PlacedField, type Template } from './template.js';
+import { index, isStorable, store, storeAll, storeZero, storedKind } from './scalar-source.js';
+import { WORD_BYTES, layOut, type PlacedField, type Template } from './template.js';
 
 const FAIL = `return ${NOT_STORABLE};`;
 const FAIL_IF_NEGATIVE = 'if (at < 0) return at;';
@@ -129,7 +125,7 @@ class SourceWriter {
         return `at = measureString(${value}, at); ${FAIL_IF_NEGATIVE}`;
       case 'table': {
         const { name, template } = this.#table(type);
-        const aligned = alignUp('at', template.align, '0');
+        const aligned = alignSource('at', template.align, '0');
         return `at = measure${name}(${value}, ${aligned}, depth + 1); ${FAIL_IF_NEGATIVE}`;
       }
       case 'vector':
@@ -197,7 +193,7 @@ class SourceWriter {
         return `${advance(align, 0, String(bytes))} ${refer(`at + ${tableAt}`)} ${written}`;
       }
       case 'struct': {
-        const bytes = up(type.bytes, WORD_BYTES);
+        const bytes = alignUp(type.bytes, WORD_BYTES);
         const clear = `m.bytes.fill(0, at, at + ${bytes});`;
         const written = `write${this.#struct(type)}(m, ${value}, at); at += ${bytes};`;
         return `${advance(type.align, 0, String(bytes))} ${clear} ${refer('at')} ${written}`;
@@ -223,7 +219,6 @@ class SourceWriter {
 
   #struct(type: StructType): string {
     return this.#named(type, 'Struct', (name) => {
-      checkStruct(type);
       const { fields } = type;
       this.#define(`check${name}(e)`, [
         'if (!isObject(e)) return false;',
@@ -283,17 +278,17 @@ class SourceWriter {
       const bytes = inlineBytes(element);
       const elements = this.#elements(element);
       const same = sameTypedArray(element);
-      const isSame = same === undefined ? 'false' : `v instanceof ${same.typedArray}`;
+      const isSame = same === undefined ? 'false' : `v instanceof ${TYPED_ARRAYS[same]}`;
       this.#define(`measure${name}(v, at, depth)`, [
         `const same = ${isSame};`,
         'const n = same ? lengthOf(v) : countOf(v);',
         `if (!(n >= 0)) ${FAIL}`,
         `if (!same && !check${elements}(v, n)) ${FAIL}`,
-        `at = ${alignUp('at + 4', vectorAlign(element), '0')} + n * ${bytes};`,
+        `at = ${alignSource('at + 4', vectorAlign(element), '0')} + n * ${bytes};`,
         `return at > ${MAX_EVENT_BYTES} ? ${TOO_LARGE} : (at + 3) & ~3;`,
       ]);
       const write = `write${elements}(m, v, n, at + 4);`;
-      const set = same === undefined ? '' : `m.${same.view}.set(v, (at + 4) >> ${same.shift});`;
+      const set = same === undefined ? '' : storeAll(same, 'v', 'at + 4');
       // The last word is cleared first, as the last elements may not fill it; gaps are, too.
       const clear = hasGaps(element) ? 'm.bytes.fill(0, at + 4, next);' : '';
       const clearTail = bytes % WORD_BYTES === 0 ? '' : 'm.words[(next >> 2) - 1] = 0;';
@@ -356,8 +351,8 @@ class SourceWriter {
   #measureMember(type: UnionType['members'][number]['type']): string {
     const check = this.#measure(type, 'v');
     if (type.kind !== 'struct') return check;
-    const bytes = up(type.bytes, WORD_BYTES);
-    return `${check} at = ${alignUp('at', type.align, '0')} + ${bytes}; if (at > ${MAX_EVENT_BYTES}) return ${TOO_LARGE};`;
+    const bytes = alignUp(type.bytes, WORD_BYTES);
+    return `${check} at = ${alignSource('at', type.align, '0')} + ${bytes}; if (at > ${MAX_EVENT_BYTES}) return ${TOO_LARGE};`;
   }
 
   /** Two vectors, that of the types first. */
@@ -404,7 +399,7 @@ class SourceWriter {
 
   #enum(type: EnumType): string {
     return this.#named(type, 'valueOf', (name) => {
-      this.support[name] = valuesByName(type);
+      this.support[name] = (text: string) => valueOfName(type, text);
     });
   }
 
@@ -471,7 +466,7 @@ function ifNumber(stored: string, absent: string): string {
  */
 function advance(align: number, before: number, bytes: string): string {
   if (align <= WORD_BYTES) return `if (!(at + ${bytes} <= end)) ${FAIL}`;
-  const target = `${alignUp(`at + ${before}`, align, 's')} - ${before}`;
+  const target = `${alignSource(`at + ${before}`, align, 's')} - ${before}`;
   return (
     `t = ${target}; if (!(t + ${bytes} <= end)) ${FAIL} ` +
     'for (; at < t; at += 4) m.words[at >> 2] = 0;'
@@ -479,7 +474,7 @@ function advance(align: number, before: number, bytes: string): string {
 }
 
 /** `position` is a multiple of 4, and the event's start one of 8. */
-function alignUp(position: string, align: number, start: string): string {
+function alignSource(position: string, align: number, start: string): string {
   if (align <= WORD_BYTES) return `(${position})`;
   if (align === 8) return `((${position} + 7) & ~7)`;
   return `(${position} + ((${start} - (${position})) & ${align - 1}))`;
@@ -502,11 +497,11 @@ function vectorAlign(element: Element): number {
   return Math.max(WORD_BYTES, inlineAlign(element));
 }
 
-/** Where elements of typed arrays of the same kind are copied to. */
-function sameTypedArray(element: ScalarType | StructType): Lane | undefined {
+/** The kind of typed arrays whose elements are copied at once. */
+function sameTypedArray(element: ScalarType | StructType): ScalarKind | undefined {
   if (element.kind === 'struct') return undefined;
   const kind = storedKind(element);
-  return kind === 'bool' ? undefined : LANES[kind];
+  return kind === 'bool' ? undefined : kind;
 }
 
 /** Whether a struct has bytes that belong to none of its fields. */
@@ -519,10 +514,6 @@ function hasGaps(type: ScalarType | StructType): boolean {
     if (inner.kind === 'struct' && hasGaps(inner)) return true;
   }
   return bytes < type.bytes;
-}
-
-function up(value: number, align: number): number {
-  return Math.ceil(value / align) * align;
 }
 
 /** The number of a union's member by its name, or the number itself; 0 for what is none. */

@@ -32,13 +32,6 @@ export function valueOfName(type: EnumType, text: string): Value | undefined {
   return bits <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(bits) : bits;
 }
 
-export type ValueOfName = (name: string) => Value | undefined;
-
-/** `valueOfName` of one enum. */
-export function valuesByName(type: EnumType): ValueOfName {
-  return (name) => valueOfName(type, name);
-}
-
 function namesByValue({ values }: EnumType): ReadonlyMap<Value, string> {
   const names = new Map<Value, string>();
   for (const { name, value } of values) if (!names.has(value)) names.set(value, name);
@@ -50,7 +43,9 @@ function indexValues({ values }: EnumType): ReadonlyMap<string, Value> {
 }
 
 function memoized<T>(memory: WeakMap<EnumType, T>, type: EnumType, make: (type: EnumType) => T): T {
-  const found = memory.get(type) ?? make(type);
-  memory.set(type, found);
-  return found;
+  const found = memory.get(type);
+  if (found !== undefined) return found;
+  const made = make(type);
+  memory.set(type, made);
+  return made;
 }

@@ -1,7 +1,8 @@
 /** Events as JSON text, and back: for the command line, for tests, and for whoever has nothing else. */
-import { checkEvent } from './check-event.js';
+import { checkEvent } from './check.js';
 import { EventDecoder } from './decode.js';
 import { parseJsonText, toJsonText } from './json-text.js';
+import { fromJsonValues } from './json-values.js';
 import type { EventSchema } from './schema.js';
 
 /**
@@ -22,10 +23,13 @@ export function eventToJson(schema: EventSchema, bytes: Uint8Array): string {
  * value that is parsed already, whole numbers past 2^53 are refused, because they may have been rounded.
  * @throws {TypeError} no JSON; an unknown field, a missing one, a value of the wrong type. The message
  *   names the field with its path, and the value
- * @throws {RangeError} a number out of range, an array of the wrong length, tables nested too deep
+ * @throws {RangeError} a number out of range, a name that an enum does not have, an array of the wrong
+ *   length, too many tables, or nested too deep
  */
 export function jsonToEvent<Event>(schema: EventSchema<Event>, json: string | object): Event {
-  return checkEvent(schema.root, typeof json === 'string' ? parsed(json) : json) as Event;
+  const event = fromJsonValues(schema.root, typeof json === 'string' ? parsed(json) : json);
+  checkEvent(schema, event, { refuseUnknown: true });
+  return event as Event;
 }
 
 function parsed(json: string): unknown {

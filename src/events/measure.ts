@@ -4,7 +4,3 @@ export const TOO_LARGE = -2;
 
 /** Positions are computed with 32 bits, and aligned upwards. */
 export const MAX_EVENT_BYTES = 2 ** 31 - 64;
-/** Tables in tables, the root included; what flatc's verifier passes. */
-export const MAX_DEPTH = 64;
-/** Tables of an event, the root included; what flatc's verifier passes. */
-export const MAX_TABLES = 1_000_000;

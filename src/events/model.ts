@@ -32,6 +32,21 @@ export const SCALAR_BYTES: Readonly<Record<ScalarKind, number>> = {
   float64: 8,
 };
 
+/** The class of typed arrays that hold elements of each kind. */
+export const TYPED_ARRAYS: Readonly<Record<ScalarKind, string>> = {
+  bool: 'Uint8Array',
+  int8: 'Int8Array',
+  uint8: 'Uint8Array',
+  int16: 'Int16Array',
+  uint16: 'Uint16Array',
+  int32: 'Int32Array',
+  uint32: 'Uint32Array',
+  int64: 'BigInt64Array',
+  uint64: 'BigUint64Array',
+  float32: 'Float32Array',
+  float64: 'Float64Array',
+};
+
 export type IntegerKind = Exclude<ScalarKind, 'bool' | 'float32' | 'float64'>;
 
 /** The least and the greatest value of each kind. */
@@ -150,4 +165,25 @@ export interface SchemaModel {
   readonly root: TableType | undefined;
   /** Four characters, if there is one. */
   readonly fileIdentifier: string | undefined;
+}
+
+export type UnionVectorType = VectorType & { readonly element: UnionType };
+
+export function isUnionVector(type: Type): type is UnionVectorType {
+  return type.kind === 'vector' && type.element.kind === 'union';
+}
+
+/** Whether `<name>_type` goes with it: one name for a union, a vector of them for a vector of unions. */
+export function hasDiscriminator({ type }: TableField): boolean {
+  return type.kind === 'union' || isUnionVector(type);
+}
+
+/** The member that a plain event means by its name, or by its number. */
+export function memberOf({ members }: UnionType, type: unknown): UnionMember | undefined {
+  return members.find(({ name, tag }) => name === type || tag === type);
+}
+
+/** Deprecated fields do not exist. */
+export function usableFields({ fields }: TableType): readonly TableField[] {
+  return fields.filter(({ isDeprecated }) => !isDeprecated);
 }

@@ -1,39 +1,27 @@
 /** Code for single numbers: what may be one, and how it is stored. */
 import type { ScalarKind, ScalarType } from './model.js';
 
-/** Integers of up to 32 bits, with the range that messages name. */
-export const INTEGER_RANGES: Readonly<Partial<Record<ScalarKind, readonly [number, number]>>> = {
-  int8: [-128, 127],
-  uint8: [0, 255],
-  int16: [-32_768, 32_767],
-  uint16: [0, 65_535],
-  int32: [-2_147_483_648, 2_147_483_647],
-  uint32: [0, 4_294_967_295],
-};
-
 /** From here on a number rounds to infinity as a `float32`. */
 export const FLOAT32_BOUND = 2 ** 128 - 2 ** 103;
 
 /** The view of `Memory` whose elements are of this kind, and by how much positions are shifted for it. */
-export interface Lane {
+interface Lane {
   readonly view: string;
   readonly shift: number;
-  /** The class of typed arrays that hold the same bits; none for `bool`. */
-  readonly typedArray: string;
 }
 
-export const LANES: Readonly<Record<ScalarKind, Lane>> = {
-  bool: { view: 'bytes', shift: 0, typedArray: '' },
-  int8: { view: 'int8s', shift: 0, typedArray: 'Int8Array' },
-  uint8: { view: 'bytes', shift: 0, typedArray: 'Uint8Array' },
-  int16: { view: 'int16s', shift: 1, typedArray: 'Int16Array' },
-  uint16: { view: 'uint16s', shift: 1, typedArray: 'Uint16Array' },
-  int32: { view: 'words', shift: 2, typedArray: 'Int32Array' },
-  uint32: { view: 'uint32s', shift: 2, typedArray: 'Uint32Array' },
-  int64: { view: 'bigInts', shift: 3, typedArray: 'BigInt64Array' },
-  uint64: { view: 'bigUints', shift: 3, typedArray: 'BigUint64Array' },
-  float32: { view: 'floats', shift: 2, typedArray: 'Float32Array' },
-  float64: { view: 'doubles', shift: 3, typedArray: 'Float64Array' },
+const LANES: Readonly<Record<ScalarKind, Lane>> = {
+  bool: { view: 'bytes', shift: 0 },
+  int8: { view: 'int8s', shift: 0 },
+  uint8: { view: 'bytes', shift: 0 },
+  int16: { view: 'int16s', shift: 1 },
+  uint16: { view: 'uint16s', shift: 1 },
+  int32: { view: 'words', shift: 2 },
+  uint32: { view: 'uint32s', shift: 2 },
+  int64: { view: 'bigInts', shift: 3 },
+  uint64: { view: 'bigUints', shift: 3 },
+  float32: { view: 'floats', shift: 2 },
+  float64: { view: 'doubles', shift: 3 },
 };
 
 /** How it is stored. An enum of `bool`s has numbers. */
@@ -88,6 +76,12 @@ export function store(kind: ScalarKind, base: string, offset: number, value: str
   const { view, shift } = LANES[kind];
   const stored = kind === 'bool' ? `${value} ? 1 : 0` : value;
   return `m.${view}[${index(base, offset, shift)}] = ${stored};`;
+}
+
+/** A statement that stores a typed array of this kind, whole. */
+export function storeAll(kind: ScalarKind, values: string, position: string): string {
+  const { view, shift } = LANES[kind];
+  return `m.${view}.set(${values}, (${position}) >> ${shift});`;
 }
 
 /** A statement that stores zeros, where the template has none. */

@@ -12,9 +12,10 @@
  * place. So the vtable of a table without anything left out is always the same: a template.
  */
 import { SchemaError } from '../errors.js';
+import { alignUp } from '../format/integers.js';
 import { inlineAlign, inlineBytes } from './bfbs.js';
 import { DISTANCE_BYTES, SLOT_BYTES, VTABLE_HEADER_BYTES } from './flat-bytes.js';
-import type { StructType, TableField, TableType } from './model.js';
+import { hasDiscriminator, usableFields, type TableField, type TableType } from './model.js';
 
 /** Objects of any kind begin and end at multiples of it. */
 export const WORD_BYTES = 4;
@@ -57,12 +58,12 @@ interface Place {
 
 /** `header` is what the event begins with, if the block is the root's. */
 export function layOut(table: TableType, header: readonly number[] = []): Template {
-  const fields = table.fields.filter((field) => !field.isDeprecated);
+  const fields = usableFields(table);
   const places = fields.flatMap(placesOf);
   const slots = Math.max(-1, ...places.map(({ id }) => id)) + 1;
   const headerBytes = header.length * WORD_BYTES;
-  const tableAt = up(headerBytes + VTABLE_HEADER_BYTES + SLOT_BYTES * slots, WORD_BYTES);
-  const bytes = up(place(places, tableAt + WORD_BYTES), WORD_BYTES);
+  const tableAt = alignUp(headerBytes + VTABLE_HEADER_BYTES + SLOT_BYTES * slots, WORD_BYTES);
+  const bytes = alignUp(place(places, tableAt + WORD_BYTES), WORD_BYTES);
   if (bytes - tableAt > MAX_TABLE_BYTES || tableAt > MAX_TABLE_BYTES) {
     throw new SchemaError(`Cannot use ${table.name}: a table of ${bytes - tableAt} bytes`);
   }
@@ -75,7 +76,7 @@ export function layOut(table: TableType, header: readonly number[] = []): Templa
       field,
       at: atOf.get(field.id) as number,
       slotAt: slotAt(headerBytes, field.id),
-      tagAt: hasTag(field) ? (atOf.get(field.id - 1) as number) : 0,
+      tagAt: hasDiscriminator(field) ? (atOf.get(field.id - 1) as number) : 0,
     })),
     words: templateWords(places, { header, slots, tableAt, bytes }),
   };
@@ -87,22 +88,12 @@ export function rootHeader(identifier: string | undefined): readonly number[] {
   return [0, Buffer.from(identifier, 'latin1').readInt32LE()];
 }
 
-/** Whether a byte, or a vector of bytes, goes with the field that tells members of a union. */
-export function hasTag({ type }: TableField): boolean {
-  return type.kind === 'union' || isUnionVector(type);
-}
-
-export function isUnionVector(type: TableField['type']): boolean {
-  return type.kind === 'vector' && type.element.kind === 'union';
-}
-
 function placesOf(field: TableField): Place[] {
   const { id, type } = field;
-  if (type.kind === 'struct') checkStruct(type);
   const bytes = inlineBytes(type);
   const isWhole = type.kind !== 'struct' && bytes >= WORD_BYTES;
   const own = { id, bytes, align: inlineAlign(type), isWhole, at: 0 };
-  if (!hasTag(field)) return [own];
+  if (!hasDiscriminator(field)) return [own];
   const tagBytes = type.kind === 'union' ? 1 : DISTANCE_BYTES;
   const isTagWhole = tagBytes === DISTANCE_BYTES;
   return [{ id: id - 1, bytes: tagBytes, align: tagBytes, isWhole: isTagWhole, at: 0 }, own];
@@ -119,7 +110,7 @@ function place(places: readonly Place[], from: number): number {
     const fitting = left.findIndex(({ align }) => at % align === 0);
     // Without a fitting one all are larger than what the gap holds: up to the smallest of them.
     const [next] = left.splice(fitting < 0 ? left.length - 1 : fitting, 1) as [Place];
-    next.at = up(at, next.align);
+    next.at = alignUp(at, next.align);
     at = next.at + next.bytes;
   }
   return at;
@@ -154,19 +145,4 @@ function wordsOf({ at, bytes }: Place): number[] {
 
 function slotAt(vtableAt: number, id: number): number {
   return vtableAt + VTABLE_HEADER_BYTES + SLOT_BYTES * id;
-}
-
-/** Typed arrays are indexed by places, so a struct's have to be true multiples, in vectors as well. */
-export function checkStruct({ name, fields, bytes, align }: StructType): void {
-  for (const { type } of fields) {
-    const inner = type.kind === 'array' ? type.element : type;
-    if (inner.kind === 'struct') checkStruct(inner);
-    if (inlineAlign(type) > align || bytes % align !== 0) {
-      throw new SchemaError(`Cannot use struct ${name}: ${bytes} bytes, aligned to ${align}`);
-    }
-  }
-}
-
-function up(value: number, align: number): number {
-  return Math.ceil(value / align) * align;
 }

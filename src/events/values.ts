@@ -1,4 +1,4 @@
-/** Questions about values of an event that generated code and `checkEvent` ask alike. */
+/** Questions about values of an event that generated code, `checkEvent` and `jsonToEvent` ask alike. */
 
 /** What tables and structs are taken from; arrays and bytes are none, as they would be without any field. */
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
@@ -15,6 +15,11 @@ export function countOf(value: unknown): number {
   if (typeof value !== 'object' || value === null) return -1;
   const { length } = value as { readonly length?: unknown };
   return typeof length === 'number' && Number.isSafeInteger(length) && length >= 0 ? length : -1;
+}
+
+/** Whether it is an array, typed or not. */
+export function isList(value: unknown): value is ArrayLike<unknown> {
+  return Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView));
 }
 
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object;

@@ -8,16 +8,19 @@
  */
 import { inlineBytes } from './bfbs.js';
 import { nameOfValue } from './enum-names.js';
-import type {
-  EnumType,
-  ScalarKind,
-  ScalarType,
-  StructField,
-  StructType,
-  TableField,
-  TableType,
-  Type,
-  UnionType,
+import {
+  TYPED_ARRAYS,
+  isUnionVector,
+  usableFields,
+  type EnumType,
+  type ScalarKind,
+  type ScalarType,
+  type StructField,
+  type StructType,
+  type TableField,
+  type TableType,
+  type Type,
+  type UnionType,
 } from './model.js';
 
 const GETTERS: Readonly<Record<ScalarKind, string>> = {
@@ -32,19 +35,6 @@ const GETTERS: Readonly<Record<ScalarKind, string>> = {
   uint64: 'getBigUint64(q, true)',
   float32: 'getFloat32(q, true)',
   float64: 'getFloat64(q, true)',
-};
-const ARRAYS: Readonly<Record<ScalarKind, string>> = {
-  bool: 'Uint8Array',
-  int8: 'Int8Array',
-  uint8: 'Uint8Array',
-  int16: 'Int16Array',
-  uint16: 'Uint16Array',
-  int32: 'Int32Array',
-  uint32: 'Uint32Array',
-  int64: 'BigInt64Array',
-  uint64: 'BigUint64Array',
-  float32: 'Float32Array',
-  float64: 'Float64Array',
 };
 /** Names of such values are kept in an array, those of others in a map. */
 const MAX_ARRAY_VALUE = 1023;
@@ -107,7 +97,7 @@ return View;`;
   // --- Classes ---
 
   #table(type: TableType, name: string): string {
-    const fields = type.fields.filter(({ isDeprecated }) => !isDeprecated);
+    const fields = usableFields(type);
     const members = fields.map((field) => this.#tableField(field));
     const bigints = fields.map((field) => this.#tableBigint(field)).join('');
     return `class ${name} {
@@ -163,9 +153,7 @@ return View;`;
   #tableField(field: TableField): string {
     const { name, type, id } = field;
     if (type.kind === 'union') return this.#unionField(field, type);
-    if (type.kind === 'vector' && type.element.kind === 'union') {
-      return this.#unionVectorField(field, type.element);
-    }
+    if (isUnionVector(type)) return this.#unionVectorField(field, type.element);
     const value = this.#tableValue(field);
     const found = this.#find(id, inlineBytes(type), name, `return ${this.#absent(field)};`);
     return `get [${text(name)}]() { ${found} return ${value}; }`;
@@ -200,7 +188,7 @@ return View;`;
     if (type.kind === 'struct') return `${own}.$struct(q)`;
     if (type.kind === 'table') return `${own}.$table(follow(p, q, ${path}))`;
     if (type.kind === 'vector' && type.element.kind === 'scalar') {
-      return `numbers(p, q, ${ARRAYS[type.element.scalar]}, ${path})`;
+      return `numbers(p, q, ${TYPED_ARRAYS[type.element.scalar]}, ${path})`;
     }
     return `${own}.follow(q)`;
   }
@@ -310,7 +298,7 @@ return View;`;
     const own = `(this.$f${index} ??= ${this.#made(type, name)})`;
     if (type.kind === 'struct') return `${own}.$struct(q)`;
     if (type.element.kind === 'struct') return `${own}.show(q, ${type.length})`;
-    return `numbersAt(p, q, ${type.length}, ${ARRAYS[type.element.scalar]})`;
+    return `numbersAt(p, q, ${type.length}, ${TYPED_ARRAYS[type.element.scalar]})`;
   }
 
   #structBigint({ name, type, at }: StructField): string {

@@ -33,11 +33,15 @@ function encoderOf(fbs: string): Encoder {
 
 describe('what does not fit the schema', () => {
   const REFUSED: readonly [unknown, typeof TypeError, string][] = [
-    [undefined, TypeError, 'the event: expected an object, got undefined'],
-    [null, TypeError, 'the event: expected an object, got null'],
-    ['text', TypeError, 'the event: expected an object, got "text"'],
-    [[], TypeError, 'the event: expected an object, got an array'],
-    [new Uint8Array(8), TypeError, 'the event: expected an object, got a Uint8Array'],
+    [undefined, TypeError, 'the event: expected an object for table test.Root, got undefined'],
+    [null, TypeError, 'the event: expected an object for table test.Root, got null'],
+    ['text', TypeError, 'the event: expected an object for table test.Root, got "text"'],
+    [[], TypeError, 'the event: expected an object for table test.Root, got an array of 0'],
+    [
+      new Uint8Array(8),
+      TypeError,
+      'the event: expected an object for table test.Root, got a Uint8Array',
+    ],
     [{ i8: 300 }, RangeError, 'i8: expected an integer from -128 to 127, got 300'],
     [{ u8: -1 }, RangeError, 'u8: expected an integer from 0 to 255, got -1'],
     [{ i16: 1.5 }, RangeError, 'i16: expected an integer from -32768 to 32767, got 1.5'],
@@ -52,42 +56,46 @@ describe('what does not fit the schema', () => {
     [
       { i64: 2 ** 53 },
       RangeError,
-      'i64: expected a safe integer or a bigint from -9223372036854775808 to 9223372036854775807, got 9007199254740992',
+      'i64: expected an integer from -9223372036854775808 to 9223372036854775807, got 9007199254740992, which may have been rounded: past 2^53, it takes a bigint, or a string in JSON',
     ],
     [
       { i64s: [1, 2n ** 63n] },
       RangeError,
-      'i64s[1]: expected a safe integer or a bigint from -9223372036854775808 to 9223372036854775807, got 9223372036854775808n',
+      'i64s[1]: expected an integer from -9223372036854775808 to 9223372036854775807, got 9223372036854775808n',
     ],
-    [
-      { u64: -1 },
-      RangeError,
-      'u64: expected a safe integer or a bigint from 0 to 18446744073709551615, got -1',
-    ],
+    [{ u64: -1 }, RangeError, 'u64: expected an integer from 0 to 18446744073709551615, got -1'],
     [{ f32: 1e39 }, RangeError, 'f32: expected a number of the range of 32-bit floats, got 1e+39'],
     [{ f64: 5n }, TypeError, 'f64: expected a number, got 5n'],
     [{ flag: 1 }, TypeError, 'flag: expected true or false, got 1'],
     [{ flags: [true, 0] }, TypeError, 'flags[1]: expected true or false, got 0'],
-    [{ colour: 'Pink' }, RangeError, 'colour: expected one of Red, Green, Blue, got "Pink"'],
+    [
+      { colour: 'Pink' },
+      RangeError,
+      'colour: expected one of Red, Green, Blue of enum test.Colour, got "Pink"',
+    ],
     [{ colour: 200 }, RangeError, 'colour: expected an integer from -128 to 127, got 200'],
     [
       { rights: 'Read  Run' },
       RangeError,
-      'rights: expected a number or names of Read, Write, Run, got "Read  Run"',
+      'rights: expected one of Read, Write, Run, or several with spaces between, of enum test.Rights, got "Read  Run"',
     ],
     [{ name: 5 }, TypeError, 'name: expected a string, got 5'],
     [{ names: ['a', null] }, TypeError, 'names[1]: expected a string, got null'],
     [{ names: 'abc' }, TypeError, 'names: expected an array, got "abc"'],
     [{ u8s: { length: 1.5 } }, TypeError, 'u8s: expected an array, got an object'],
-    [{ point: { x: 1 } }, TypeError, 'point.y: expected a number, got undefined'],
-    [{ point: 3 }, TypeError, 'point: expected an object, got 3'],
-    [{ points: [{ x: 1, y: 1 }, {}] }, TypeError, 'points[1].x: expected an integer from'],
+    [{ point: { x: 1 } }, TypeError, 'point.y: struct test.Point needs all of its fields'],
+    [{ point: 3 }, TypeError, 'point: expected an object for struct test.Point, got 3'],
+    [
+      { points: [{ x: 1, y: 1 }, {}] },
+      TypeError,
+      'points[1].x: struct test.Point needs all of its fields',
+    ],
     [
       { wide: { x: 1, tail: [1, 2], points: [] } },
       RangeError,
       'wide.tail: expected 3 elements, got 2',
     ],
-    [{ leaf: [] }, TypeError, 'leaf: expected an object, got an array'],
+    [{ leaf: [] }, TypeError, 'leaf: expected an object for table test.Leaf, got an array of 0'],
     [
       { leaf: { deep: { other_type: 'Point', other: { x: 500, y: 0 } } } },
       RangeError,
@@ -103,13 +111,9 @@ describe('what does not fit the schema', () => {
       TypeError,
       'any_type: expected one of Leaf, Point, Odd, Wide, word, got "Nothing"',
     ],
-    [
-      { any: 'x' },
-      TypeError,
-      'any_type: expected one of Leaf, Point, Odd, Wide, word, got undefined',
-    ],
+    [{ any: 'x' }, TypeError, 'any: a union without its type: any_type is missing'],
     [{ any_type: 'Leaf' }, TypeError, 'any: any_type is "Leaf", but there is no value'],
-    [{ many: ['x'] }, TypeError, 'many_type: expected an array, got undefined'],
+    [{ many: ['x'] }, TypeError, 'many: unions without their types: many_type is missing'],
     [{ many: ['x'], many_type: [] }, RangeError, 'many_type: expected 1 elements, got 0'],
     [
       { many: ['x'], many_type: ['NONE'] },
@@ -137,10 +141,10 @@ describe('what does not fit the schema', () => {
        root_type T;`,
     );
     const messages: [unknown, string][] = [
-      [{}, 'v: the field is required'],
-      [{ v: [], in: {} }, 'in.s: the field is required'],
-      [{ v: [] }, 'u: the field is required'],
-      [{ v: [], u: {} }, 'u_type: expected one of In, got undefined'],
+      [{}, 'v: a required field is missing'],
+      [{ v: [], in: {} }, 'in.s: a required field is missing'],
+      [{ v: [] }, 'u: a required field is missing'],
+      [{ v: [], u: {} }, 'u: a union without its type: u_type is missing'],
     ];
     for (const [event, message] of messages) {
       expect(() => made.measure(event)).toThrow(new TypeError(`Cannot encode ${message}`));
@@ -151,7 +155,8 @@ describe('what does not fit the schema', () => {
   it('includes tables in tables more than 64 deep, and those that contain themselves', () => {
     const chain = (depth: number): Plain => (depth === 1 ? {} : { deep: chain(depth - 1) });
     expect(text({ leaf: chain(63) })).toContain('"leaf"');
-    const message = /^Cannot encode leaf(?:\.deep){63}: tables are nested more than 64 deep/;
+    const message =
+      /^Cannot encode leaf(?:\.deep){63}: tables are nested deeper than 64; is the event part of itself\?$/;
     expect(() => encoder.measure({ leaf: chain(64) })).toThrow(message);
     const cycle: Plain = {};
     cycle['deep'] = cycle;
@@ -180,10 +185,16 @@ describe('what does not fit the schema', () => {
     const strict = { refuseUnknown: true };
     expect(encoder.measure({ speed: 1 })).toBe(encoder.measure({}));
     const messages: [unknown, RegExp][] = [
-      [{ speed: 1 }, /^Cannot encode speed: unknown field; test.Root has flag, i8/],
-      [{ leaf: { txt: 'a' } }, /^Cannot encode leaf.txt: unknown field; test.Leaf has text, deep/],
-      [{ point: { x: 1, y: 1, z: 1 } }, /^Cannot encode point.z: unknown field; .* has x, y$/],
-      [{ old: { dropped: 1 } }, /^Cannot encode old.dropped: unknown field/],
+      [{ speed: 1 }, /^Cannot encode speed: table test.Root has no such field, but flag, i8/],
+      [
+        { leaf: { txt: 'a' } },
+        /^Cannot encode leaf.txt: table test.Leaf has no such field, but text, deep/,
+      ],
+      [
+        { point: { x: 1, y: 1, z: 1 } },
+        /^Cannot encode point.z: struct .* has no such field, but x, y; its value is 1$/,
+      ],
+      [{ old: { dropped: 1 } }, /^Cannot encode old.dropped: table .* has no such field/],
     ];
     for (const [event, message] of messages) {
       expect(() => checkEvent(schema, event)).not.toThrow();

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { ByteBuffer } from 'flatbuffers';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { SchemaError, decodeEvent, encodeEvent, eventView } from '../../src/index.js';
+import { SchemaError, decodeEvent, encodeEvent, eventView, jsonToEvent } from '../../src/index.js';
 import { checkEvent } from '../../src/events/check.js';
 import { compileEncoder, type Encoder } from '../../src/events/encoder.js';
 import { eventSchema, type EventSchema } from '../../src/events/schema.js';
@@ -111,6 +111,39 @@ describe('events of random schemas', () => {
       }),
       { numRuns: 60 },
     );
+    expect(refused).toBeGreaterThan(300);
+  });
+
+  it('are taken from JSON only if encoders take what is made of it', () => {
+    let taken = 0;
+    let refused = 0;
+    fc.assert(
+      fc.property(fc.gen(), (draw) => {
+        const { fbs, fullEvent } = drawSchema(draw);
+        const ours = eventSchema(flatc.schema(fbs));
+        const made = compileEncoder(ours);
+        for (let i = 0; i < 20; i++) {
+          const event = fullEvent();
+          const place = draw(() => fc.constantFrom(...placesIn(event)));
+          place.put(
+            draw(() => fc.constantFrom(...ODD_VALUES, '5', 'nan', '-inf', '18446744073709551615')),
+          );
+          const size = sizeOrNone(made, event);
+          let converted: unknown;
+          const message = messageOf(() => (converted = jsonToEvent(ours, event)));
+          if (message === undefined) {
+            const encoded = made.encode(converted);
+            if (size !== undefined) expect(encoded).toEqual(made.encode(event));
+            taken++;
+          } else {
+            expect(message).toMatch(/^Cannot encode /);
+            refused++;
+          }
+        }
+      }),
+      { numRuns: 60 },
+    );
+    expect(taken).toBeGreaterThan(30);
     expect(refused).toBeGreaterThan(300);
   });
 });

@@ -1,12 +1,12 @@
 /** What the types of a schema are called in TypeScript. */
-import type {
-  EnumType,
-  SchemaModel,
-  StructType,
-  TableField,
-  TableType,
-  Type,
-  UnionType,
+import {
+  usableFields,
+  type EnumType,
+  type SchemaModel,
+  type StructType,
+  type TableType,
+  type Type,
+  type UnionType,
 } from '../model.js';
 
 /** A type that has a name of its own. */
@@ -83,14 +83,4 @@ export function typesWithin(root: TableType, model: SchemaModel): NamedType[] {
 
 function isNamed(type: Type | EnumType): type is NamedType {
   return ['enum', 'union', 'struct', 'table'].includes(type.kind);
-}
-
-/** Deprecated fields do not exist. */
-export function usableFields({ fields }: TableType): TableType['fields'] {
-  return fields.filter(({ isDeprecated }) => !isDeprecated);
-}
-
-/** Whether `<name>_type` goes with it: one name for a union, a vector of them for a vector of unions. */
-export function hasDiscriminator({ type }: TableField): boolean {
-  return type.kind === 'union' || (type.kind === 'vector' && type.element.kind === 'union');
 }

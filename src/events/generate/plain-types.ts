@@ -5,8 +5,17 @@
  * are anything with a length and elements, typed arrays among them; the others are arrays, since a text
  * has a length and texts for elements too.
  */
-import type { ScalarType, StructType, TableField, TableType, Type, UnionType } from '../model.js';
-import { hasDiscriminator, usableFields, type TypeNames } from './names.js';
+import {
+  hasDiscriminator,
+  usableFields,
+  type ScalarType,
+  type StructType,
+  type TableField,
+  type TableType,
+  type Type,
+  type UnionType,
+} from '../model.js';
+import type { TypeNames } from './names.js';
 import { alternatives, member, objectType, type Docs } from './source.js';
 
 /** The whole declaration of a struct, without its comment. */

@@ -1,32 +1,19 @@
 /** Types of views, the flyweights that read events in place: what `compileView` says of them. */
-import type {
-  ArrayType,
-  ScalarKind,
-  ScalarType,
-  StructType,
-  TableField,
-  TableType,
-  Type,
-  UnionType,
-  VectorType,
+import {
+  TYPED_ARRAYS,
+  hasDiscriminator,
+  usableFields,
+  type ArrayType,
+  type ScalarType,
+  type StructType,
+  type TableField,
+  type TableType,
+  type Type,
+  type UnionType,
+  type VectorType,
 } from '../model.js';
-import { hasDiscriminator, usableFields, type NamedType, type TypeNames } from './names.js';
+import type { NamedType, TypeNames } from './names.js';
 import { alternatives, member, objectType, type Docs } from './source.js';
-
-/** What vectors of scalars are read as; those of enums and booleans too, by number. */
-const TYPED_ARRAYS: Readonly<Record<ScalarKind, string>> = {
-  bool: 'Uint8Array',
-  int8: 'Int8Array',
-  uint8: 'Uint8Array',
-  int16: 'Int16Array',
-  uint16: 'Uint16Array',
-  int32: 'Int32Array',
-  uint32: 'Uint32Array',
-  int64: 'BigInt64Array',
-  uint64: 'BigUint64Array',
-  float32: 'Float32Array',
-  float64: 'Float64Array',
-};
 
 /** Whether its view has an `EventVector`. */
 export function hasVectorView(type: NamedType): boolean {
@@ -116,6 +103,7 @@ function viewType(type: Type, names: TypeNames): string {
 }
 
 function vectorView({ element }: VectorType | ArrayType, names: TypeNames): string {
+  // Also of enums and booleans, by number.
   if (element.kind === 'scalar') return TYPED_ARRAYS[element.scalar];
   const orUnknown = element.kind === 'union' ? ' | undefined' : '';
   return `EventVector<${viewType(element, names)}${orUnknown}>`;
