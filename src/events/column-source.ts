@@ -3,8 +3,9 @@
  * as string literals only, everything else is integers of the schema.
  *
  * A table's layout (distance to the vtable, sizes, the slots that are read) is remembered from the event
- * before, if more than a few slots of it are read. If its words are the same, everything that was checked then holds now but for where the record
- * ends, and fields are read at the distances known. Otherwise the slots are read, checked, and remembered.
+ * before, if more than two slots of it are read. If its words are the same, everything that was checked
+ * then holds now but for where the record ends, and fields are read at the distances known. Otherwise the
+ * slots are read, checked, and remembered.
  */
 import {
   leavesOfMember,
