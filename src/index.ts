@@ -69,6 +69,14 @@ export {
 export { decodeEvent } from './events/decode.js';
 export { eventToJson, jsonToEvent } from './events/json.js';
 export { eventSchema, type EventSchema } from './events/schema.js';
+export {
+  defineSchema,
+  extendSchema,
+  fieldDefinitions,
+  type FieldDefinition,
+  type FieldType,
+  type PlainEvent,
+} from './events/define-schema.js';
 export { compareSchemas } from './events/compatibility.js';
 export {
   openEventAppender,
@@ -127,3 +135,6 @@ export {
 } from './query/query.js';
 export type { TopEntry } from './query/accumulators.js';
 export type { Comparison } from './query/filter.js';
+export { capture, type CaptureOptions, type CaptureReport } from './capture/capture.js';
+export type { Rejected } from './capture/intake.js';
+export type { CaptureSource, Intake, Origin } from './capture/source.js';

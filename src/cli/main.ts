@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { appendCommand } from './append.js';
 import { benchCommand } from './bench.js';
+import { captureCommand } from './capture.js';
 import { catCommand } from './cat.js';
 import { demoCommand } from './demo.js';
 import { EXIT_CODES_HELP, EXIT_OK, EXIT_STORAGE, exitCodeOf } from './exit-codes.js';
@@ -17,6 +18,7 @@ import { topCommand } from './top.js';
 import { verifyCommand } from './verify.js';
 
 const VERBS = [
+  captureCommand,
   appendCommand,
   catCommand,
   tailCommand,
@@ -44,7 +46,7 @@ function program(): Command {
     .version(version())
     .addHelpText('after', HELP);
   for (const verb of VERBS) main.addCommand(verb());
-  for (const command of [main, ...main.commands]) {
+  for (const command of [main, ...main.commands.flatMap((each) => [each, ...each.commands])]) {
     command
       .exitOverride()
       .showSuggestionAfterError(false)

@@ -4,7 +4,7 @@
  */
 import type { EnumType, StructType, TableType } from '../model.js';
 import { EventSchema } from '../schema.js';
-import { readDocumentation } from './documentation.js';
+import { readDocumentation } from '../documentation.js';
 import { TypeNames, typesWithin, type NamedType } from './names.js';
 import { plainStruct, plainTable, unionMembers } from './plain-types.js';
 import { comment, objectType, typeAlias, type Docs } from './source.js';

@@ -1,8 +1,8 @@
 /**
  * What a schema says about itself: the `///` comments of its `.fbs`, as `flatc --bfbs-comments` keeps them.
- * Only generated code shows them, so they are no part of the model. Slots are those of reflection.fbs.
+ * Nothing but generated code and schemas made of others needs them, so they are no part of the model. Slots are those of reflection.fbs.
  */
-import { DISTANCE_BYTES, FlatBytes } from '../flat-bytes.js';
+import { DISTANCE_BYTES, FlatBytes } from './flat-bytes.js';
 
 const SCHEMA = { objects: 0, enums: 1 } as const;
 const OBJECT = { name: 0, members: 1, documentation: 6 } as const;

@@ -1,0 +1,78 @@
+/** What a capture takes events from, and what it gives them to. */
+import type { EventSchema } from '../events/schema.js';
+
+/**
+ * Where events come from: a few lines for a serial port, a sensor binding, a message bus. What can be
+ * written as an (async) iterable of events needs none: `capture` takes that as it is.
+ */
+export interface CaptureSource<Event = unknown> {
+  /** What it is, for people: `udp 127.0.0.1:9000`. */
+  readonly name: string;
+
+  /**
+   * Says what its events are, before anything of the log is changed. `own` is the schema that the log has
+   * already; what is returned must be that, or one that may follow it. May read a part of the input first.
+   * Without this method it is the log's own, or what the options of `capture` say.
+   * @throws whatever is wrong: nothing has happened then
+   */
+  open?(own: EventSchema | undefined, signal: AbortSignal): Promise<EventSchema<Event>>;
+
+  /**
+   * Gives events to `intake` until there are none left, or `intake.signal` says that it is enough. What it
+   * throws ends the capture; everything that was taken stays.
+   */
+  run(intake: Intake<Event>): Promise<void>;
+
+  /** Lets go of everything; called once, whatever happened, `open` having failed included. */
+  close?(): Promise<void> | void;
+
+  /** What it has to tell besides, for the report: its timing, its senders. Plain data. */
+  report?(): Readonly<Record<string, unknown>>;
+}
+
+/** Where an event was in the input, for those who look at what was refused. */
+export interface Origin {
+  /** Number of the line, message or frame, from 1 on. */
+  readonly line: number;
+  /** The bytes of it; they are copied. */
+  content(): Uint8Array;
+}
+
+/** Takes the events of a source into the log. For one thread. */
+export interface Intake<Event = unknown> {
+  /** What events are. */
+  readonly schema: EventSchema<Event>;
+  /**
+   * Aborted when the capture is to end: a limit is reached, the user has had enough, the disk is full. What
+   * is given after that is not taken.
+   */
+  readonly signal: AbortSignal;
+  /** Bytes of the largest event that the log takes. */
+  readonly maxEventBytes: number;
+
+  /**
+   * Appends an event; the object may be used again. One that does not fit the schema is counted as
+   * rejected, told to whoever watches, and is no error here.
+   * @throws {LogError} the log takes nothing any more; the source passes it on
+   */
+  append(event: Event, origin?: Origin): void;
+
+  /** The same for an event that is a FlatBuffer already. It is checked, and copied. */
+  appendFlatBuffer(bytes: Uint8Array, origin?: Origin): void;
+
+  /** Counts input that is no event. */
+  reject(reason: string, origin?: Origin): void;
+
+  /**
+   * Counts events that came and could not be taken, or never came: missed ticks, overflows of a receive
+   * buffer. `why` is a word or two, always the same for the same reason.
+   */
+  drop(count: number, why: string): void;
+
+  /**
+   * Whether the log needs time (it makes room): before giving more, `await ready()`. What is given all the
+   * same is kept in memory up to a bound, and behind that counted as dropped.
+   */
+  readonly isFull: boolean;
+  ready(): Promise<void>;
+}
