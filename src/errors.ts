@@ -6,6 +6,7 @@
 
 /** Stable identifiers of every `LogError`; safe to switch on, and to carry across threads. */
 export type LogErrorCode =
+  | 'CAPTURE_FAILED'
   | 'CLOSED'
   | 'CORRUPTION'
   | 'INVALID_SCHEMA'
@@ -237,6 +238,11 @@ export class UnsupportedVersionError extends LogError {
     this.path = path;
     this.found = found;
   }
+}
+
+/** Whether the system's name of an error says that there is no room, which may come back. */
+export function isDiskFull(errno: string | undefined): boolean {
+  return errno === 'ENOSPC' || errno === 'EDQUOT';
 }
 
 /** Wraps a failed `node:fs` call; other errors pass through as they are. */

@@ -1,6 +1,6 @@
 /** stratalog: an embedded, memory-mapped, append-only log. */
 export { openAppender } from './append/open-appender.js';
-export type { Appender } from './append/appender.js';
+export type { ActiveSegment, Appender } from './append/appender.js';
 export type { Reservation } from './append/reservation.js';
 export type { FlushResult } from './append/flush-queue.js';
 export { openReader, type CursorOptions, type Reader, type ReaderOptions } from './read/reader.js';

@@ -7,6 +7,7 @@ import {
   MIN_SEGMENT_BYTES,
 } from './format/segment-header.js';
 import { FRAME_HEADER_BYTES, MAX_GROUP_FRAME_BYTES } from './format/frame.js';
+import { indexFileBytes } from './format/index-header.js';
 import { PAGE_BYTES } from './format/identity.js';
 import { RECORD_HEADER_BYTES } from './format/record.js';
 
@@ -45,6 +46,18 @@ export interface AppenderOptions {
   readonly maintenance?: boolean;
   /** Permissions of the `readers` page when it is created (default 0o644). */
   readonly readersMode?: number;
+  /**
+   * Bytes that the files of the log take at most: segments with their indexes, the prepared one included,
+   * and all else in its directory. An append that needs a segment more is refused as on a full disk
+   * (`StorageError` with `EDQUOT`), and goes on when `dropBefore` has made room, or `prepare` has waited for
+   * the one that is being prepared. A log that is larger when it is opened gets no new segment before. At least a segment, its index and 64 KiB (default: no limit).
+   */
+  readonly maxLogBytes?: number;
+  /**
+   * Is told, in a microtask of its own, that the next segment cannot be prepared, for `maxLogBytes` or for
+   * a full disk, while the active one still has room: the time to drop old ones. Needs `maintenance`.
+   */
+  readonly onShortage?: () => void;
 }
 
 /** `AppenderOptions` with everything decided. */
@@ -61,13 +74,23 @@ export interface AppenderSettings {
   readonly flushIntervalMs: number | undefined;
   readonly maintenance: boolean;
   readonly readersMode: number;
+  readonly maxLogBytes: number | undefined;
+  readonly onShortage: (() => void) | undefined;
 }
 
-const DEFAULT_SEGMENT_BYTES = 64 * 1024 * 1024;
+/** A log has so many bytes at most beside its segments: control and readers pages, schemas. */
+export const BESIDE_SEGMENTS_BYTES = 64 * 1024;
+
+export const DEFAULT_SEGMENT_BYTES = 64 * 1024 * 1024;
 const DEFAULT_COMMIT_BYTES = 64 * 1024;
 const DEFAULT_COMMIT_DELAY_MS = 10;
 const DEFAULT_FLUSH_INTERVAL_MS = 1000;
 const BYTES_PER_INDEX_SLOT = 64;
+
+/** Index room of a segment where nothing else is said. */
+export function defaultIndexCapacity(segmentSizeBytes: number): number {
+  return Math.floor(segmentSizeBytes / BYTES_PER_INDEX_SLOT);
+}
 
 /**
  * @throws {RangeError}
@@ -81,10 +104,16 @@ export function appenderSettings(options: AppenderOptions): AppenderSettings {
       `Invalid segmentSizeBytes: expected a multiple of ${PAGE_BYTES}, got ${sizeBytes}`,
     );
   }
-  const indexCapacity = options.indexCapacity ?? Math.floor(sizeBytes / BYTES_PER_INDEX_SLOT);
+  const indexCapacity = options.indexCapacity ?? defaultIndexCapacity(sizeBytes);
   checkInteger('indexCapacity', indexCapacity, 1, sizeBytes / RECORD_HEADER_BYTES);
   const readersMode = options.readersMode ?? 0o644;
   checkInteger('readersMode', readersMode, 0, 0o777);
+  const { maxLogBytes, onShortage } = options;
+  if (maxLogBytes !== undefined) {
+    const least = sizeBytes + indexFileBytes(indexCapacity) + BESIDE_SEGMENTS_BYTES;
+    checkInteger('maxLogBytes', maxLogBytes, least, Number.MAX_SAFE_INTEGER);
+  }
+  checkFunction('onShortage', onShortage);
   return {
     create: options.create ?? true,
     sizeBytes,
@@ -94,6 +123,8 @@ export function appenderSettings(options: AppenderOptions): AppenderSettings {
     ...flushSettings(options.flush ?? { everyMs: DEFAULT_FLUSH_INTERVAL_MS }),
     maintenance: options.maintenance ?? true,
     readersMode,
+    maxLogBytes,
+    onShortage,
   };
 }
 

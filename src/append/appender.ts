@@ -21,6 +21,7 @@ import { createSegment, deleteSegments, nameSession } from './log-steps.js';
 import { OpenFrame } from './open-frame.js';
 import type { RecordEncoder } from './record-encoder.js';
 import { Reservation } from './reservation.js';
+import { SizeLimit } from './size-limit.js';
 
 /** The next segment is prepared once the active one is filled to this share. */
 const PREPARE_AT = 1 / 16;
@@ -38,6 +39,15 @@ export interface OpenedLog {
   readonly epoch: number;
   readonly durable: boolean;
   readonly recovery: RecoveryReport;
+}
+
+/** The segment that is appended to, as it was when it was asked for. */
+export interface ActiveSegment {
+  /** Offset of its first record. */
+  readonly base: number;
+  /** Bytes of it that are taken, its header and the open frame included. */
+  readonly usedBytes: number;
+  readonly sizeBytes: number;
 }
 
 const READY = 0;
@@ -65,6 +75,7 @@ export class Appender {
 
   readonly #log: OpenedLog;
   readonly #settings: AppenderSettings;
+  readonly #sizeLimit: SizeLimit;
   readonly #durability: Durability;
   readonly #control: ControlFile;
   readonly #bell: Bell;
@@ -86,6 +97,9 @@ export class Appender {
   /** From this position on, the next segment is worth preparing. */
   #prepareAt = 0;
   #maxRecord: number;
+  /** Position in the active segment at which this appender began, and what it has put into earlier ones. */
+  #segmentFrom: number;
+  #earlierBytes = 0;
   #frameOpenedTick = 0;
   /** Tick at which the delay was last looked at. */
   #seenTick = 0;
@@ -112,12 +126,15 @@ export class Appender {
     };
     // The length of a reservation that has ended does no harm: it only makes this larger.
     const storedEnd = (): number => this.#frame.position + recordBytes(this.#reservation.length);
-    this.#durability = new Durability({ ...log, offset: tail.offset, storedEnd, onPoison });
+    const limit = SizeLimit.of(log.directory, settings.maxLogBytes);
+    this.#sizeLimit = limit;
+    this.#durability = new Durability({ ...log, offset: tail.offset, storedEnd, onPoison, limit });
     this.#clock = this.#durability.clock;
     this.#stamp = new FrameStamp(this.#clock, log.epoch, tail.timeNs);
     this.#reservation = new Reservation((length) => this.#finishReservation(length));
     this.#segment = active;
     this.#frame = new OpenFrame(active, tail.position, tail.offset - active.base);
+    this.#segmentFrom = tail.position;
     this.#maxRecord = maxRecordBytes(Math.max(active.header.sizeBytes, settings.sizeBytes));
     this.#enterSegment(active);
   }
@@ -149,14 +166,33 @@ export class Appender {
   get maxRecordBytes(): number {
     return this.#maxRecord;
   }
+  /** Bytes that this appender has put into the log: whole frames, with headers and padding. */
+  get writtenBytes(): number {
+    return this.#earlierBytes + this.#filledTo() - this.#segmentFrom;
+  }
+  /** The segment that is appended to. */
+  get activeSegment(): ActiveSegment {
+    const { base, header } = this.#segment;
+    return { base, usedBytes: this.#filledTo(), sizeBytes: header.sizeBytes };
+  }
+  /** Bytes that have to be dropped before `maxLogBytes` has room for the next segment. @internal */
+  get lackingBytes(): number {
+    this.#durability.poll();
+    return this.#durability.supply.lackingBytes;
+  }
+  /** Whether the next segment is just being prepared, which `prepare` waits for. @internal */
+  get isPreparing(): boolean {
+    this.#durability.poll();
+    return this.#durability.supply.isPreparing;
+  }
 
   // --- Append ---
 
   /**
    * Puts a record, a copy of `payload`, at the end of the log and returns its offset. May be empty.
    * @throws {RecordTooLargeError} nothing was written
-   * @throws {StorageError} the disk is full, and this record would need a new segment: nothing was
-   *   written, and appends go on when space returns. With flush schedule `'each'`: the record is
+   * @throws {StorageError} the disk is full, or the log as large as `maxLogBytes`, and this record would
+   *   need a new segment: nothing was written, and appends go on when space returns. With flush schedule `'each'`: the record is
    *   visible, its sync failed, and the appender is poisoned
    * @throws {LogError} `CLOSED`, `RESERVED`, `POISONED`
    * @throws {TypeError} not a `Uint8Array`, or detached
@@ -278,11 +314,11 @@ export class Appender {
     if (start === this.#startOffset) return start;
     this.#durability.moveStart(start);
     this.#startOffset = start;
-    deleteSegments(
-      directory,
-      bases.filter((base) => base < start),
-    );
+    const dropped = bases.filter((base) => base < start);
+    deleteSegments(directory, dropped, this.#sizeLimit);
     this.#durability.syncNames();
+    // It may have been refused for want of room.
+    if (this.#prepareAt === Infinity) this.#durability.prepareNext();
     return start;
   }
 
@@ -427,6 +463,8 @@ export class Appender {
     });
     nameSession(this.#control, next);
     Atomics.store(sealed.index, SEALED, 1);
+    this.#earlierBytes = this.writtenBytes;
+    this.#segmentFrom = FIRST_FRAME_AT;
     this.#segment = next;
     this.#frame.enter(next, FIRST_FRAME_AT);
     this.#reservation.drop();
@@ -438,6 +476,12 @@ export class Appender {
   #enterSegment(segment: WritableSegment): void {
     this.#beginFrame();
     this.#prepareAt = this.#settings.maintenance ? segment.header.sizeBytes * PREPARE_AT : Infinity;
+  }
+
+  /** Position behind what has been appended, be it in a sealed frame or in the open one. */
+  #filledTo(): number {
+    const frame = this.#frame;
+    return frame.count === 0 ? frame.framePosition : frame.position;
   }
 
   #prepareNext(): void {

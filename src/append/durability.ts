@@ -6,6 +6,7 @@
 import { Bell } from '../control/bell.js';
 import type { ControlFile } from '../control/control-file.js';
 import type { ReadersFile } from '../control/readers-file.js';
+import { isDiskFull } from '../errors.js';
 import { PAGE_BYTES } from '../format/identity.js';
 import { MaintenanceClient } from '../maintenance/client.js';
 import { WallClock } from '../maintenance/clock.js';
@@ -17,6 +18,7 @@ import type { AppenderSettings } from '../options.js';
 import type { WritableSegment } from '../segment/writable-segment.js';
 import { FlushQueue, type FlushResult } from './flush-queue.js';
 import { SegmentSupply } from './segment-supply.js';
+import type { SizeLimit } from './size-limit.js';
 
 /** Above this, a flush is handed to the maintenance thread; below, handing over costs more. */
 const INLINE_FLUSH_BYTES = 1024 * 1024;
@@ -37,6 +39,7 @@ export interface DurabilityOptions {
   readonly storedEnd: () => number;
   /** A sync has failed: nothing after it can be believed durable. */
   readonly onPoison: () => void;
+  readonly limit: SizeLimit;
 }
 
 export class Durability {
@@ -70,7 +73,10 @@ export class Durability {
     this.#onPoison = onPoison;
     this.#shared = createSharedState();
     this.clock = new WallClock(this.#shared);
-    this.supply = new SegmentSupply(directory, settings);
+    const { onShortage } = settings;
+    // Apart from the commit that has met it, so that it may append, commit and drop.
+    const tellShortage = (): void => onShortage && queueMicrotask(onShortage);
+    this.supply = new SegmentSupply(directory, settings, options.limit, tellShortage);
     this.#flusher = new Flusher(directory, control, this.#shared, {
       side: APPENDER,
       onAbandoned: () => this.#storeAgain(),
@@ -332,8 +338,7 @@ export class Durability {
         this.supply.receive(reply.segment);
         break;
       case 'prepare-failed':
-        // The roll that needs the segment tries again, and reports.
-        this.supply.receive();
+        this.supply.receiveFailure(isDiskFull(reply.failure.storage?.errno));
         break;
       case 'populated':
         this.#whenPopulated.shift()?.();

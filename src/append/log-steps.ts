@@ -7,6 +7,7 @@ import { bootId } from '../recovery/residency.js';
 import { deleteFile, indexPath, segmentPath } from '../segment/directory.js';
 import { WritableSegment } from '../segment/writable-segment.js';
 import type { SegmentSupply } from './segment-supply.js';
+import type { SizeLimit } from './size-limit.js';
 
 /**
  * Makes a segment part of the log, empty. Its words are set before its name can be seen.
@@ -39,9 +40,15 @@ export function nameSession(control: ControlFile, segment: WritableSegment): voi
 }
 
 /** Oldest first, so that what is left is always the end of the log. The names' going is not synced. */
-export function deleteSegments(directory: string, bases: readonly number[]): void {
+export function deleteSegments(
+  directory: string,
+  bases: readonly number[],
+  limit: SizeLimit,
+): void {
   for (const base of bases) {
+    const bytes = limit.bytesOf(directory, base);
     deleteFile(segmentPath(directory, base));
     deleteFile(indexPath(directory, base));
+    limit.release(bytes);
   }
 }

@@ -28,6 +28,7 @@ import type { WritableSegment } from '../segment/writable-segment.js';
 import { Appender, type OpenedLog } from './appender.js';
 import { createSegment, nameSession } from './log-steps.js';
 import { SegmentSupply } from './segment-supply.js';
+import { SizeLimit } from './size-limit.js';
 
 /**
  * Opens a log for appending, creating it if need be, and recovers it if it was not closed. There is
@@ -194,7 +195,9 @@ function createFirstSegment(
   control: ControlFile,
   { tail }: RecoveredLog,
 ): WritableSegment {
-  const supply = new SegmentSupply(directory, settings);
+  // The options have been checked for room for one segment.
+  const limit = SizeLimit.of(directory, undefined);
+  const supply = new SegmentSupply(directory, settings, limit, () => {});
   const segment = createSegment(supply, directory, {
     logId: control.logId,
     base: tail.offset,
