@@ -135,6 +135,14 @@ export {
 } from './query/query.js';
 export type { TopEntry } from './query/accumulators.js';
 export type { Comparison } from './query/filter.js';
-export { capture, type CaptureOptions, type CaptureReport } from './capture/capture.js';
+export { capture } from './capture/capture.js';
+export type { CaptureOptions, RejectFileOptions } from './capture/options.js';
+export {
+  CaptureError,
+  type CaptureEnd,
+  type CaptureProgress,
+  type CaptureReport,
+} from './capture/report.js';
 export type { Rejected } from './capture/intake.js';
+export { iterableSource, type IterableSourceOptions } from './capture/iterable.js';
 export type { CaptureSource, Intake, Origin } from './capture/source.js';

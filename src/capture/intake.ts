@@ -1,8 +1,14 @@
 /** The way of an event from a source into the log, and the count of everything that does not get there. */
-import { LogError } from '../errors.js';
+import type { Appender } from '../append/appender.js';
+import { LogError, RecordTooLargeError, StorageError, isDiskFull } from '../errors.js';
+import { encodeEvent } from '../events/encoder.js';
 import type { EventAppender } from '../events/event-appender.js';
 import type { EventSchema } from '../events/schema.js';
-import type { CaptureReport } from './capture.js';
+import { verifyEvent } from '../events/verify.js';
+import { HeldEvents } from './held-events.js';
+import type { CaptureEnd } from './report.js';
+import type { RejectFile } from './reject-file.js';
+import type { Ring } from './ring.js';
 import type { Intake, Origin } from './source.js';
 
 /** Input that is no event. */
@@ -14,30 +20,57 @@ export interface Rejected {
   readonly content: Uint8Array | undefined;
 }
 
-interface Limits {
-  readonly maxEvents: number | undefined;
+/** What an intake needs to know besides where its events go. */
+export interface IntakeOptions {
+  readonly maxEvents: number;
+  readonly maxBytes: number;
+  readonly maxRejects: number;
   readonly onReject: ((rejected: Rejected) => void) | undefined;
+  readonly rejectFile: RejectFile | undefined;
 }
 
+/** So much is kept in memory while the log makes room. */
+const MAX_HELD_BYTES = 32 * 1024 * 1024;
+const LOG_FULL = 'log full';
+
+/** Begun by its constructor, for one capture. */
 export class IntakeToLog<Event> implements Intake<Event> {
   readonly #appender: EventAppender<Event>;
+  readonly #records: Appender;
   readonly #ending: AbortController;
-  readonly #onReject: Limits['onReject'];
-  readonly #endOffset: number;
+  readonly #options: IntakeOptions;
   readonly #firstOffset: number;
-  readonly #startedAt = performance.now();
-  readonly #dropped: Record<string, number> = {};
+  readonly #endOffset: number;
+  /** An event with this offset, or a later one, may be the last. */
+  readonly #attendAt: number;
+  readonly #dropped = new Map<string, number>();
+  readonly #held = new HeldEvents(MAX_HELD_BYTES);
+  readonly #whenReady: (() => void)[] = [];
+  /** Without one, a full log ends the capture. */
+  #ring: Ring | undefined;
   #rejected = 0;
-  #isEnded = false;
-  #ended: CaptureReport['ended'] = 'source';
+  /** Events go straight into the log: it has room, and the capture has not ended. */
+  #isTaking = true;
+  #ended: CaptureEnd | undefined;
+  #failure: { readonly error: unknown } | undefined;
+  /** Until the log has made room, and holds what has been kept in memory meanwhile. */
+  #makingRoom: Promise<void> | undefined;
 
-  constructor(appender: EventAppender<Event>, ending: AbortController, limits: Limits) {
+  constructor(appender: EventAppender<Event>, ending: AbortController, options: IntakeOptions) {
     this.#appender = appender;
+    this.#records = appender.records;
     this.#ending = ending;
-    this.#onReject = limits.onReject;
+    this.#options = options;
     this.#firstOffset = appender.nextOffset;
-    this.#endOffset = this.#firstOffset + (limits.maxEvents ?? Infinity);
+    this.#endOffset = this.#firstOffset + options.maxEvents;
+    this.#attendAt = options.maxBytes === Infinity ? this.#endOffset - 1 : 0;
   }
+
+  useRing(ring: Ring): void {
+    this.#ring = ring;
+  }
+
+  // --- For the source ---
 
   get schema(): EventSchema<Event> {
     return this.#appender.schema;
@@ -48,75 +81,211 @@ export class IntakeToLog<Event> implements Intake<Event> {
   }
 
   get maxEventBytes(): number {
-    return this.#appender.records.maxRecordBytes;
+    return this.#records.maxRecordBytes;
   }
 
   get isFull(): boolean {
-    return false;
+    return this.#makingRoom !== undefined && this.#ended === undefined;
   }
 
   ready(): Promise<void> {
-    return Promise.resolve();
+    if (!this.isFull) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#whenReady.push(resolve);
+    });
   }
 
   append(event: Event, origin?: Origin): void {
-    if (this.#isEnded) return;
+    if (!this.#isTaking) return this.#appendLate(event, origin);
     try {
-      if (this.#appender.append(event) + 1 >= this.#endOffset) this.end('events');
+      if (this.#appender.append(event) >= this.#attendAt) this.#attend();
     } catch (error) {
-      this.#refuse(error, origin);
+      if (this.#waitsAfter(error, origin)) this.#appendLate(event, origin);
     }
   }
 
   appendFlatBuffer(bytes: Uint8Array, origin?: Origin): void {
-    if (this.#isEnded) return;
+    if (!this.#isTaking) return this.#appendFlatBufferLate(bytes, origin);
     try {
-      if (this.#appender.appendFlatBuffer(bytes) + 1 >= this.#endOffset) this.end('events');
+      if (this.#appender.appendFlatBuffer(bytes) >= this.#attendAt) this.#attend();
     } catch (error) {
-      this.#refuse(error, origin);
+      if (this.#waitsAfter(error, origin)) this.#appendFlatBufferLate(bytes, origin);
     }
   }
 
   reject(reason: string, origin?: Origin): void {
-    if (this.#isEnded) return;
+    if (this.#ended !== undefined) return;
     this.#rejected++;
-    const content = origin?.content().slice();
-    this.#onReject?.({ reason, line: origin?.line, content });
+    this.#tellRejected(reason, origin);
+    if (this.#rejected > this.#options.maxRejects) this.end('rejects');
   }
 
   drop(count: number, why: string): void {
-    this.#dropped[why] = (this.#dropped[why] ?? 0) + count;
+    if (count > 0) this.#dropped.set(why, (this.#dropped.get(why) ?? 0) + count);
   }
 
-  /** Takes no more; the first reason counts. */
-  end(why: CaptureReport['ended']): void {
-    if (this.#isEnded) return;
-    this.#isEnded = true;
-    this.#ended = why;
-    this.#ending.abort();
+  // --- For the capture ---
+
+  /** What has failed, if something has. */
+  get failure(): { readonly error: unknown } | undefined {
+    return this.#failure;
   }
 
-  report(): Omit<CaptureReport, 'source' | 'details'> {
-    const { nextOffset } = this.#appender;
+  get ended(): CaptureEnd {
+    return this.#failure === undefined ? (this.#ended ?? 'source') : 'failure';
+  }
+
+  get counts(): {
+    readonly firstOffset: number;
+    readonly nextOffset: number;
+    readonly events: number;
+    readonly rejected: number;
+    readonly dropped: Readonly<Record<string, number>>;
+  } {
+    const { nextOffset } = this.#records;
     return {
-      ended: this.#ended,
       firstOffset: this.#firstOffset,
       nextOffset,
       events: nextOffset - this.#firstOffset,
       rejected: this.#rejected,
-      dropped: this.#dropped,
-      elapsedMs: performance.now() - this.#startedAt,
+      dropped: Object.fromEntries(this.#dropped),
     };
   }
 
-  #refuse(error: unknown, origin: Origin | undefined): void {
-    if (!isOfEvent(error)) throw error;
-    this.reject((error as Error).message, origin);
+  /** Takes no more; the first reason counts. */
+  end(why: CaptureEnd): void {
+    if (this.#ended !== undefined) return;
+    this.#ended = why;
+    this.#isTaking = false;
+    for (const resolve of this.#whenReady.splice(0)) resolve();
+    this.#ending.abort();
+  }
+
+  /** Ends because of an error; the first one counts. */
+  fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.end('failure');
+  }
+
+  /** Resolves when all that was taken is in the log, or cannot get there. */
+  async settled(): Promise<void> {
+    await this.#makingRoom;
+  }
+
+  // --- Limits ---
+
+  /** Whether that was the last event. Those that are held count as well. */
+  #attend(): void {
+    const { count, bytes } = this.#held;
+    if (this.#records.nextOffset + count >= this.#endOffset) return this.end('events');
+    if (this.#records.writtenBytes + bytes >= this.#options.maxBytes) this.end('bytes');
+    return undefined;
+  }
+
+  // --- What is refused ---
+
+  /**
+   * Whether the event has to wait, because the log had no room, and makes some now. One that is wrong is
+   * rejected.
+   * @throws what else there is: the log takes nothing any more
+   */
+  #waitsAfter(error: unknown, origin: Origin | undefined): boolean {
+    if (isOfEvent(error)) {
+      this.reject(messageOf(error), origin);
+      return false;
+    }
+    if (this.#ring === undefined || !isLogFull(error)) {
+      this.fail(error);
+      throw error;
+    }
+    this.#isTaking = false;
+    this.#makingRoom = this.#makeRoom(this.#ring, error);
+    return true;
+  }
+
+  #tellRejected(reason: string, origin: Origin | undefined): void {
+    const { onReject, rejectFile } = this.#options;
+    if (onReject === undefined && rejectFile === undefined) return;
+    try {
+      const content = origin && new Uint8Array(origin.content());
+      const rejected = { reason, line: origin?.line, content };
+      rejectFile?.add(rejected);
+      onReject?.(rejected);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  // --- While the log makes room ---
+
+  #appendLate(event: Event, origin: Origin | undefined): void {
+    if (this.#ended !== undefined) return;
+    try {
+      this.#hold(encodeEvent(this.schema, event));
+    } catch (error) {
+      this.reject(messageOf(error), origin);
+    }
+  }
+
+  #appendFlatBufferLate(bytes: Uint8Array, origin: Origin | undefined): void {
+    if (this.#ended !== undefined) return;
+    try {
+      verifyEvent(this.schema, bytes);
+      // Not `slice`: that of a Buffer is no copy.
+      this.#hold(new Uint8Array(bytes));
+    } catch (error) {
+      this.reject(messageOf(error), origin);
+    }
+  }
+
+  #hold(event: Uint8Array): void {
+    const most = this.#records.maxRecordBytes;
+    if (event.length > most) throw new RecordTooLargeError('a record', event.length, most);
+    if (this.#held.add(event)) this.#attend();
+    else this.drop(1, LOG_FULL);
+  }
+
+  /** Ends with all events that were held in the log, or with a failure. */
+  async #makeRoom(ring: Ring, refused: unknown): Promise<void> {
+    let cause: unknown = refused;
+    try {
+      while (cause !== undefined) {
+        if (!(await ring.makeRoom())) throw cause;
+        cause = this.#appendHeld();
+      }
+    } catch (error) {
+      this.drop(this.#held.clear(), LOG_FULL);
+      this.fail(error);
+    }
+    this.#makingRoom = undefined;
+    this.#isTaking = this.#ended === undefined;
+    for (const resolve of this.#whenReady.splice(0)) resolve();
+  }
+
+  /** What the log has refused an event with for want of room; those before it are in the log. */
+  #appendHeld(): unknown {
+    try {
+      this.#held.handOut((event) => this.#records.append(event));
+      return undefined;
+    } catch (error) {
+      if (isLogFull(error)) return error;
+      throw error;
+    }
   }
 }
 
 /** Whether it is the event that is wrong, and not the log. */
 function isOfEvent(error: unknown): boolean {
-  if (!(error instanceof LogError)) return error instanceof Error;
+  if (!(error instanceof LogError)) return true;
   return error.code === 'MALFORMED_EVENT' || error.code === 'RECORD_TOO_LARGE';
+}
+
+/** Whether nothing was written for want of room. A sync that fails is something else: it poisons. */
+function isLogFull(error: unknown): boolean {
+  if (!(error instanceof StorageError) || !isDiskFull(error.errno)) return false;
+  return !error.action.startsWith('sync');
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -10,16 +10,21 @@ export interface CaptureSource<Event = unknown> {
   readonly name: string;
 
   /**
-   * Says what its events are, before anything of the log is changed. `own` is the schema that the log has
-   * already; what is returned must be that, or one that may follow it. May read a part of the input first.
-   * Without this method it is the log's own, or what the options of `capture` say.
+   * Says what its events are, before anything of the log is changed. `own` is the schema that the options
+   * of `capture` give, or else the one that the log has already; what is returned is the schema of the
+   * capture, and must be the log's, or one that may follow it. May read a part of the input first; `signal`
+   * ends that. Without this method it is `own`.
    * @throws whatever is wrong: nothing has happened then
    */
   open?(own: EventSchema | undefined, signal: AbortSignal): Promise<EventSchema<Event>>;
 
   /**
-   * Gives events to `intake` until there are none left, or `intake.signal` says that it is enough. What it
-   * throws ends the capture; everything that was taken stays.
+   * Gives events to `intake` until there are none left, or `intake.signal` says that it is enough: then it
+   * has to end soon, because the capture waits for it. What it throws ends the capture as a failure, unless
+   * it is an `AbortError` after that signal; everything that was taken stays.
+   *
+   * Let the event loop turn every few milliseconds: limits of time, other events, and commits by delay
+   * depend on it.
    */
   run(intake: Intake<Event>): Promise<void>;
 
@@ -53,7 +58,8 @@ export interface Intake<Event = unknown> {
   /**
    * Appends an event; the object may be used again. One that does not fit the schema is counted as
    * rejected, told to whoever watches, and is no error here.
-   * @throws {LogError} the log takes nothing any more; the source passes it on
+   * @throws {LogError} the log takes nothing any more. The source passes it on, or just ends: the capture
+   *   knows
    */
   append(event: Event, origin?: Origin): void;
 
@@ -65,14 +71,16 @@ export interface Intake<Event = unknown> {
 
   /**
    * Counts events that came and could not be taken, or never came: missed ticks, overflows of a receive
-   * buffer. `why` is a word or two, always the same for the same reason.
+   * buffer. `why` is a word or two, always the same for the same reason. Counts also when the capture is
+   * ending.
    */
   drop(count: number, why: string): void;
 
   /**
    * Whether the log needs time (it makes room): before giving more, `await ready()`. What is given all the
-   * same is kept in memory up to a bound, and behind that counted as dropped.
+   * same is kept in memory up to 32 MiB, and beyond that counted as dropped (`log full`).
    */
   readonly isFull: boolean;
+  /** Resolves when the log has room again, or the capture is ending. */
   ready(): Promise<void>;
 }
