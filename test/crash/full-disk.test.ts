@@ -1,9 +1,7 @@
 /** A file system that fills up. Needs root, to mount a small tmpfs. */
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   StorageError,
   openAppender,
@@ -12,43 +10,8 @@ import {
   type AppenderOptions,
 } from '../../src/index.js';
 import { readAll, segmentsOf } from '../support/log-damage.js';
+import { canMountTmpfs, fill, mountTmpfs } from '../support/small-file-system.js';
 import { bytes } from '../support/temporary-log.js';
-
-const mounted: string[] = [];
-
-afterEach(() => {
-  for (const directory of mounted.splice(0)) {
-    spawnSync('umount', ['-l', directory]);
-    rmSync(directory, { recursive: true, force: true });
-  }
-});
-
-function mountTmpfs(sizeKiB: number): string | undefined {
-  const directory = mkdtempSync(join(tmpdir(), 'stratalog-full-'));
-  const { status } = spawnSync('mount', [
-    '-t',
-    'tmpfs',
-    '-o',
-    `size=${sizeKiB}k`,
-    'tmpfs',
-    directory,
-  ]);
-  if (status !== 0) {
-    rmSync(directory, { recursive: true, force: true });
-    return undefined;
-  }
-  mounted.push(directory);
-  return directory;
-}
-
-function canMount(): boolean {
-  const directory = mountTmpfs(64);
-  if (directory === undefined) return false;
-  spawnSync('umount', [directory]);
-  rmSync(directory, { recursive: true, force: true });
-  mounted.length = 0;
-  return true;
-}
 
 function name(i: number): string {
   return `record ${i} `.padEnd(1000, 'x');
@@ -56,14 +19,6 @@ function name(i: number): string {
 
 function names(end: number): string[] {
   return Array.from({ length: end }, (_, i) => name(i));
-}
-
-/** Takes all that is left but so many KiB; returns the path of what takes it. */
-function fill(directory: string, leaveKiB: number): string {
-  const { bavail, bsize } = statfsSync(directory);
-  const path = join(directory, `ballast-${Math.random()}`);
-  writeFileSync(path, Buffer.alloc(Math.max(0, bavail * bsize - leaveKiB * 1024), 1));
-  return path;
 }
 
 /** Appends until the disk is full. */
@@ -86,87 +41,92 @@ const MODES: [string, AppenderOptions][] = [
   ['with open frames', { maintenance: true, commit: 'manual' }],
 ];
 
-describe.skipIf(!canMount())('on a full disk (skipped where a tmpfs cannot be mounted)', () => {
-  it.each(MODES)('append is refused, and goes on when space returns, %s', async (_, mode) => {
-    const directory = mountTmpfs(1024) as string;
-    const log = join(directory, 'log');
-    const appender = openAppender(log, { segmentSizeBytes: 64 * 1024, flush: 'none', ...mode });
-    const ballast = fill(directory, 300);
-    expect(appendUntilFull(appender)).toMatchObject({ code: 'STORAGE', errno: 'ENOSPC' });
-    const end = appender.nextOffset;
-    expect(end).toBeGreaterThan(60);
-    // Again and again the same, and nothing is left behind by the attempts.
-    for (let i = 0; i < 5; i++)
-      expect(() => appender.append(bytes(name(end)))).toThrow(StorageError);
-    expect(() => appender.appendBatch([bytes(name(end)), bytes(name(end))])).toThrow(StorageError);
-    expect(() => appender.reserve(1000)).toThrow(StorageError);
-    expect(appender.nextOffset).toBe(end);
-    expect(segmentsOf(log).length).toBeGreaterThan(1);
-    appender.commit();
-    expect(readAll(log)).toEqual(names(end));
-    expect(await appender.flush()).toEqual({ flushedOffset: end, durable: false });
-    rmSync(ballast);
-    for (let i = end; i < end + 100; i++) expect(appender.append(bytes(name(i)))).toBe(i);
-    await appender.close();
-    expect(readdirSync(log).filter((file) => file.endsWith('.tmp'))).toEqual([]);
-    const again = openAppender(log, { segmentSizeBytes: 64 * 1024 });
-    expect(again.recovery.outcome).toBe('clean');
-    await again.close();
-    expect(readAll(log)).toEqual(names(end + 100));
-  });
-
-  it('append is refused when the segment fits and its index does not', async () => {
-    const directory = mountTmpfs(1024) as string;
-    const log = join(directory, 'log');
-    const appender = openAppender(log, {
-      segmentSizeBytes: 64 * 1024,
-      indexCapacity: 8000,
-      flush: 'none',
-      maintenance: false,
-    });
-    const ballast = fill(directory, 72);
-    expect(appendUntilFull(appender).errno).toBe('ENOSPC');
-    expect(readdirSync(log).filter((file) => file.endsWith('.tmp'))).toEqual([]);
-    const end = appender.nextOffset;
-    rmSync(ballast);
-    appender.append(bytes(name(end)));
-    await appender.close();
-    expect(readAll(log)).toEqual(names(end + 1));
-  });
-
-  it('a log can still be read and recovered, and appended to as far as its segments reach', async () => {
-    const directory = mountTmpfs(1024) as string;
-    const log = join(directory, 'log');
-    const options: AppenderOptions = {
-      segmentSizeBytes: 64 * 1024,
-      flush: 'none',
-      maintenance: false,
-    };
-    const appender = openAppender(log, options);
-    appender.append(bytes(name(0)));
-    await appender.close();
-    fill(directory, 0);
-    const again = openAppender(log, options);
-    expect(again.nextOffset).toBe(1);
-    again.append(bytes(name(1)));
-    const reader = openReader(log);
-    expect(reader.committedOffset).toBe(2);
-    reader.close();
-    await again.close();
-    expect(readAll(log)).toEqual(names(2));
-  });
-
-  it('the first opening of a log is refused, and succeeds when space returns', async () => {
-    const directory = mountTmpfs(1024) as string;
-    const log = join(directory, 'log');
-    for (const leaveKiB of [0, 8, 16, 60]) {
-      const ballast = fill(directory, leaveKiB);
-      expect(() => openAppender(log, { segmentSizeBytes: 64 * 1024 })).toThrow(StorageError);
+describe.skipIf(!canMountTmpfs())(
+  'on a full disk (skipped where a tmpfs cannot be mounted)',
+  () => {
+    it.each(MODES)('append is refused, and goes on when space returns, %s', async (_, mode) => {
+      const directory = mountTmpfs(1024) as string;
+      const log = join(directory, 'log');
+      const appender = openAppender(log, { segmentSizeBytes: 64 * 1024, flush: 'none', ...mode });
+      const ballast = fill(directory, 300);
+      expect(appendUntilFull(appender)).toMatchObject({ code: 'STORAGE', errno: 'ENOSPC' });
+      const end = appender.nextOffset;
+      expect(end).toBeGreaterThan(60);
+      // Again and again the same, and nothing is left behind by the attempts.
+      for (let i = 0; i < 5; i++)
+        expect(() => appender.append(bytes(name(end)))).toThrow(StorageError);
+      expect(() => appender.appendBatch([bytes(name(end)), bytes(name(end))])).toThrow(
+        StorageError,
+      );
+      expect(() => appender.reserve(1000)).toThrow(StorageError);
+      expect(appender.nextOffset).toBe(end);
+      expect(segmentsOf(log).length).toBeGreaterThan(1);
+      appender.commit();
+      expect(readAll(log)).toEqual(names(end));
+      expect(await appender.flush()).toEqual({ flushedOffset: end, durable: false });
       rmSync(ballast);
-    }
-    const appender = openAppender(log, { segmentSizeBytes: 64 * 1024, maintenance: false });
-    appender.append(bytes(name(0)));
-    await appender.close();
-    expect(readAll(log)).toEqual(names(1));
-  });
-});
+      for (let i = end; i < end + 100; i++) expect(appender.append(bytes(name(i)))).toBe(i);
+      await appender.close();
+      expect(readdirSync(log).filter((file) => file.endsWith('.tmp'))).toEqual([]);
+      const again = openAppender(log, { segmentSizeBytes: 64 * 1024 });
+      expect(again.recovery.outcome).toBe('clean');
+      await again.close();
+      expect(readAll(log)).toEqual(names(end + 100));
+    });
+
+    it('append is refused when the segment fits and its index does not', async () => {
+      const directory = mountTmpfs(1024) as string;
+      const log = join(directory, 'log');
+      const appender = openAppender(log, {
+        segmentSizeBytes: 64 * 1024,
+        indexCapacity: 8000,
+        flush: 'none',
+        maintenance: false,
+      });
+      const ballast = fill(directory, 72);
+      expect(appendUntilFull(appender).errno).toBe('ENOSPC');
+      expect(readdirSync(log).filter((file) => file.endsWith('.tmp'))).toEqual([]);
+      const end = appender.nextOffset;
+      rmSync(ballast);
+      appender.append(bytes(name(end)));
+      await appender.close();
+      expect(readAll(log)).toEqual(names(end + 1));
+    });
+
+    it('a log can still be read and recovered, and appended to as far as its segments reach', async () => {
+      const directory = mountTmpfs(1024) as string;
+      const log = join(directory, 'log');
+      const options: AppenderOptions = {
+        segmentSizeBytes: 64 * 1024,
+        flush: 'none',
+        maintenance: false,
+      };
+      const appender = openAppender(log, options);
+      appender.append(bytes(name(0)));
+      await appender.close();
+      fill(directory, 0);
+      const again = openAppender(log, options);
+      expect(again.nextOffset).toBe(1);
+      again.append(bytes(name(1)));
+      const reader = openReader(log);
+      expect(reader.committedOffset).toBe(2);
+      reader.close();
+      await again.close();
+      expect(readAll(log)).toEqual(names(2));
+    });
+
+    it('the first opening of a log is refused, and succeeds when space returns', async () => {
+      const directory = mountTmpfs(1024) as string;
+      const log = join(directory, 'log');
+      for (const leaveKiB of [0, 8, 16, 60]) {
+        const ballast = fill(directory, leaveKiB);
+        expect(() => openAppender(log, { segmentSizeBytes: 64 * 1024 })).toThrow(StorageError);
+        rmSync(ballast);
+      }
+      const appender = openAppender(log, { segmentSizeBytes: 64 * 1024, maintenance: false });
+      appender.append(bytes(name(0)));
+      await appender.close();
+      expect(readAll(log)).toEqual(names(1));
+    });
+  },
+);
