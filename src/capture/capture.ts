@@ -152,8 +152,10 @@ class Session<Event> {
     this.#settings = settings;
     this.#ending = ending;
     this.#intake = new IntakeToLog(appender, ending.controller, { ...settings, rejectFile });
-    if (settings.budgetBytes === undefined) return;
-    this.ring = new Ring(path, appender.records, (error) => this.#intake.fail(error));
+    const { budgetBytes } = settings;
+    if (budgetBytes === undefined) return;
+    const onFailure = (error: unknown): void => this.#intake.fail(error);
+    this.ring = new Ring(path, appender.records, budgetBytes, onFailure);
     this.#intake.useRing(this.ring);
   }
 

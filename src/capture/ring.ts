@@ -28,14 +28,21 @@ const DROP_ATTEMPTS = 3;
 export class Ring {
   readonly #directory: string;
   readonly #records: Appender;
+  readonly #budgetBytes: number;
   readonly #onFailure: (error: unknown) => void;
   /** One thing at a time. */
   #work: Promise<unknown> = Promise.resolve();
   #isEnded = false;
 
-  constructor(path: string, records: Appender, onFailure: (error: unknown) => void) {
+  constructor(
+    path: string,
+    records: Appender,
+    budgetBytes: number,
+    onFailure: (error: unknown) => void,
+  ) {
     this.#directory = resolve(path);
     this.#records = records;
+    this.#budgetBytes = budgetBytes;
     this.#onFailure = onFailure;
   }
 
@@ -48,12 +55,7 @@ export class Ring {
     if (lackingBytes === 0) return;
     const sealed = listSegments(this.#directory).slice(0, -1);
     const droppable = sealed.reduce((sum, base) => sum + this.#bytesOf(base), 0);
-    if (droppable < lackingBytes) {
-      const { sizeBytes } = this.#records.activeSegment;
-      throw new RangeError(
-        `Invalid budgetBytes: ${this.#directory} needs ${lackingBytes - droppable} bytes more, because its newest segment has ${sizeBytes} bytes; expected a larger budget, or a smaller segmentSizeBytes`,
-      );
-    }
+    if (droppable < lackingBytes) throw this.#tooSmall(lackingBytes - droppable);
     await this.#drop();
   }
 
@@ -100,6 +102,15 @@ export class Ring {
       bytes += this.#bytesOf(bases[dropped++] as number);
     }
     return dropped === 0 ? undefined : bases[dropped];
+  }
+
+  /** All that the log holds might be in that segment, so nobody goes on in another one and drops it. */
+  #tooSmall(lackingBytes: number): RangeError {
+    const { sizeBytes } = this.#records.activeSegment;
+    const budget = this.#budgetBytes;
+    return new RangeError(
+      `Invalid budgetBytes: the newest segment of ${this.#directory} has ${sizeBytes} bytes and has to stay; expected at least ${budget + lackingBytes}, got ${budget}`,
+    );
   }
 
   #bytesOf(base: number): number {

@@ -2,16 +2,7 @@
 import { createReadStream, fstatSync, readFileSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import {
-  RecordTooLargeError,
-  openAppender,
-  type Appender,
-  type AppenderOptions,
-  type CommitPolicy,
-  type EventAppender,
-  type FlushSchedule,
-} from '../index.js';
-import { parseMilliseconds, parseSize } from './arguments.js';
+import { RecordTooLargeError, openAppender, type Appender, type EventAppender } from '../index.js';
 import { EXIT_CODES_HELP, InputError } from './exit-codes.js';
 import {
   MAX_LINE_BYTES,
@@ -33,6 +24,12 @@ import {
   printJson,
 } from './output.js';
 import { ProgressLine } from './progress.js';
+import {
+  addWritingOptions,
+  appenderOptions,
+  noteRecovery,
+  type WritingOptions,
+} from './writing.js';
 
 const HELP = `
 Each line of standard input becomes a record, without its newline; a last line needs none. With
@@ -55,21 +52,16 @@ ${EXIT_CODES_HELP}`;
 
 const READ_BYTES = 1024 * 1024;
 
-interface Options extends SchemaOptions {
+interface Options extends SchemaOptions, WritingOptions {
   readonly framing: 'lines' | 'length';
   readonly keepNewline?: boolean;
-  readonly segmentSize?: number;
-  readonly commit: 'each' | 'manual' | number;
-  readonly commitDelay: number;
-  readonly flush: FlushSchedule;
   readonly header?: Uint8Array;
-  readonly create: boolean;
   readonly quiet?: boolean;
   readonly json?: boolean;
 }
 
 export function appendCommand(): Command {
-  return new Command('append')
+  const command = new Command('append')
     .summary('append standard input, one record a line')
     .description('Appends the records on standard input to a log.')
     .argument('<log>', 'directory of the log; created if it does not exist')
@@ -80,21 +72,9 @@ export function appendCommand(): Command {
     )
     .option('--keep-newline', 'with lines: the newline is part of the record')
     .option('--schema <file>', 'records are events of this schema, a .bfbs file')
-    .option('--root <name>', "table that events are (default: the schema's root_type)")
-    .option('--segment-size <size>', 'size of new segments, such as 64M (default) or 1G', parseSize)
-    .addOption(
-      new Option('--commit <policy>', "when readers see records: 'each', 'manual' or every SIZE")
-        .argParser(parseCommit)
-        .default(65536, '64K'),
-    )
-    .option('--commit-delay <ms>', 'with a size: at the latest after this', parseMilliseconds, 10)
-    .addOption(
-      new Option('--flush <schedule>', "when records become durable: 'each', 'none' or every MS")
-        .argParser(parseFlush)
-        .default({ everyMs: 1000 }, '1000'),
-    )
+    .option('--root <name>', "table that events are (default: the schema's root_type)");
+  return addWritingOptions(command)
     .option('--header <file>', 'application header of new segments, up to 2 KiB', readHeader)
-    .option('--no-create', 'fail if the log does not exist')
     .option('-q, --quiet', 'no progress, no summary')
     .option('--json', 'print the summary as JSON on standard output')
     .addHelpText('after', HELP)
@@ -102,10 +82,11 @@ export function appendCommand(): Command {
 }
 
 async function append(path: string, options: Options): Promise<void> {
-  const given = appenderOptions(options);
+  const { header } = options;
+  const given = { ...appenderOptions(options), ...(header === undefined ? {} : { header }) };
   const events = openTyped(path, given, options);
   const appender = events?.records ?? openAppender(path, given);
-  noteRecovery(appender);
+  noteRecovery(appender.recovery);
   const intake = new Intake(appender, options, events);
   const progress = new ProgressLine();
   if (options.quiet !== true) progress.start(() => intake.progress());
@@ -239,44 +220,10 @@ function isPrematureClose(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE';
 }
 
-function appenderOptions(options: Options): AppenderOptions {
-  const { segmentSize, header, create, flush } = options;
-  return {
-    create,
-    commit: commitPolicy(options),
-    flush,
-    ...(segmentSize === undefined ? {} : { segmentSizeBytes: segmentSize }),
-    ...(header === undefined ? {} : { header }),
-  };
-}
-
-function commitPolicy({ commit, commitDelay }: Options): CommitPolicy {
-  return typeof commit === 'number' ? { bytes: commit, delayMs: commitDelay } : commit;
-}
-
-function parseCommit(text: string): Options['commit'] {
-  return text === 'each' || text === 'manual' ? text : parseSize(text);
-}
-
-function parseFlush(text: string): FlushSchedule {
-  return text === 'each' || text === 'none' ? text : { everyMs: parseMilliseconds(text) };
-}
-
 function readHeader(path: string): Uint8Array {
   try {
     return readFileSync(path);
   } catch (error) {
     throw new InvalidArgumentError((error as Error).message);
   }
-}
-
-function noteRecovery({ recovery }: Appender): void {
-  const { outcome, salvagedRecords, tornTail } = recovery;
-  if (outcome !== 'recovered') return;
-  note(`the log was not closed; recovered it, ${plural(salvagedRecords, 'record')} salvaged`);
-  if (tornTail === undefined) return;
-  const { lengthBytes, position, path, copiedTo } = tornTail;
-  note(
-    `${plural(lengthBytes, 'byte')} behind position ${position} of ${path} moved to ${copiedTo}`,
-  );
 }

@@ -1,26 +1,68 @@
 /** `capture`: events from a source into a log. */
 import { Command } from 'commander';
-import { capture, type CaptureSource } from '../index.js';
-import { parseCount, parseSeconds } from './arguments.js';
-import { EXIT_CODES_HELP } from './exit-codes.js';
+import {
+  CaptureError,
+  capture,
+  type CaptureOptions,
+  type CaptureReport,
+  type CaptureSource,
+  type Rejected,
+} from '../index.js';
+import { parseCount, parseSeconds, parseSize } from './arguments.js';
+import { liveLine, summaryOf } from './capture-line.js';
+import { moduleCommand } from './capture-module.js';
+import { readSchema, type SchemaOptions } from './event-input.js';
+import { EXIT_CODES_HELP, InputError } from './exit-codes.js';
 import { Interruption } from './interruption.js';
 import { note, plural, printJson } from './output.js';
+import { ProgressLine } from './progress.js';
+import {
+  addWritingOptions,
+  appenderOptions,
+  noteRecovery,
+  type WritingOptions,
+} from './writing.js';
 
 const HELP = `
+Each source has its own options: 'stratalog capture SOURCE --help'.
+
 Examples:
-  $ stratalog capture system counters
+  $ stratalog capture module ./sensor.js readings
+  $ stratalog capture module ./sensor.js readings --duration 60 --keep 1G
 ${EXIT_CODES_HELP}`;
 
-/** What all sources have in common. */
-export interface CaptureVerbOptions {
+const HELP_OF_SOURCES = `
+A capture ends with its source, at a limit, or by Ctrl-C, SIGTERM and SIGHUP, in good order: everything
+that was taken is durable. A second signal ends it at once; what was taken is in the log all the same.
+
+Input that is no event is rejected and counted, and the first few are told with their reasons; '--rejects'
+keeps all of them, a line of JSON each. What the source could not take is counted as dropped.
+
+With '--keep' the log is a ring on disk: its files never take more, the oldest events make room for new
+ones. Without it, a full disk ends the capture.
+${EXIT_CODES_HELP}`;
+
+/** The first of them are told one by one. */
+const TOLD_REJECTS = 5;
+
+/** What all sources have in common, as commander has parsed it. */
+export interface CaptureVerbOptions extends WritingOptions, SchemaOptions {
   readonly duration?: number;
   readonly count?: number;
+  readonly size?: number;
+  readonly keep?: number;
+  readonly rejects?: string;
+  readonly appendRejects?: boolean;
+  readonly maxRejects?: number;
   readonly quiet?: boolean;
   readonly json?: boolean;
 }
 
-/** The sources, one subcommand each, from a file each: \`capture-system.ts\`, ... */
-const SOURCES: readonly (() => Command)[] = [];
+/** What a source may add to what a capture says at its end: sentences about the report's `details`. */
+export type DescribeDetails = (report: CaptureReport) => readonly string[];
+
+/** The sources, one subcommand each, from a file each: `capture-module.ts`, ... */
+const SOURCES: readonly (() => Command)[] = [moduleCommand];
 
 export function captureCommand(): Command {
   const command = new Command('capture')
@@ -31,14 +73,22 @@ export function captureCommand(): Command {
   return command;
 }
 
-/** Adds what all sources have in common. */
-export function addCaptureOptions(command: Command): Command {
-  return command
+/** Adds what all sources have in common; examples of the source's own stand above the rest of the help. */
+export function addCaptureOptions(command: Command, examples = ''): Command {
+  command
     .option('--duration <seconds>', 'stop after so long', parseSeconds)
-    .option('--count <n>', 'stop after so many events', parseCount)
-    .option('-q, --quiet', 'no live line, no summary')
+    .option('--count <n>', 'stop after exactly so many events', parseCount)
+    .option('--size <size>', 'stop when so much of the log has been written', parseSize)
+    .option('--keep <size>', 'take no more on the disk: the oldest events make room', parseSize)
+    .option('--rejects <file>', 'keep rejected input in a new file')
+    .option('--append-rejects', 'with --rejects: go on behind what is in the file')
+    .option('--max-rejects <n>', 'stop when more than so many are rejected', parseCount)
+    .option('--schema <file>', 'events are of this schema, a .bfbs file')
+    .option('--root <name>', "table that events are (default: the schema's root_type)");
+  return addWritingOptions(command, '64M, or an eighth of --keep')
+    .option('-q, --quiet', 'no live line, no rejects, no summary')
     .option('--json', 'print the report as JSON on standard output')
-    .addHelpText('after', EXIT_CODES_HELP);
+    .addHelpText('after', examples === '' ? HELP_OF_SOURCES : `\n${examples}\n${HELP_OF_SOURCES}`);
 }
 
 /** Captures, with a live line, and tells what came of it. */
@@ -46,19 +96,96 @@ export async function runCapture(
   source: CaptureSource,
   log: string,
   options: CaptureVerbOptions,
+  describe: DescribeDetails = () => [],
 ): Promise<void> {
+  const settings = captureOptions(options);
   const ending = new AbortController();
   const interruption = new Interruption(() => ending.abort());
+  const teller = new Teller(options.quiet === true);
   try {
     const report = await capture(source, log, {
+      ...settings,
+      ...teller.options,
       signal: ending.signal,
-      ...(options.duration === undefined ? {} : { durationMs: options.duration * 1000 }),
-      ...(options.count === undefined ? {} : { maxEvents: options.count }),
     });
-    if (options.json === true) printJson(report);
-    else if (options.quiet !== true) note(`captured ${plural(report.events, 'event')}`);
+    teller.end();
+    tell(log, report, options, describe);
+    interruption.setExitCode();
+    checkRejects(report, options);
+  } catch (error) {
+    teller.end();
+    if (error instanceof CaptureError) tell(log, error.report, options, describe);
+    if (error !== ending.signal.reason || !ending.signal.aborted) throw error;
+    if (options.quiet !== true) note('captured nothing: it was stopped before it had begun');
+    interruption.setExitCode();
   } finally {
     interruption.release();
   }
-  interruption.setExitCode();
+}
+
+/** Says on standard error how it goes: the live line, and the first rejects. */
+class Teller {
+  readonly options: Pick<CaptureOptions, 'onProgress' | 'onReject'>;
+  readonly #line = new ProgressLine();
+  #rejected = 0;
+
+  constructor(isQuiet: boolean) {
+    this.options = isQuiet
+      ? {}
+      : {
+          onProgress: (progress) => this.#line.show((columns) => liveLine(progress, columns)),
+          onReject: (rejected) => this.#onReject(rejected),
+        };
+  }
+
+  end(): void {
+    this.#line.end();
+  }
+
+  #onReject({ line, reason }: Rejected): void {
+    this.#rejected++;
+    if (this.#rejected > TOLD_REJECTS + 1) return;
+    this.#line.clear();
+    if (this.#rejected > TOLD_REJECTS) return note('further rejects are counted only');
+    const which = line === undefined ? '' : ` line ${line}`;
+    return note(`rejected${which}: ${reason.replaceAll(/\s*\n\s*/g, ' ')}`);
+  }
+}
+
+/** What came of it. */
+function tell(
+  log: string,
+  report: CaptureReport,
+  { json, quiet, rejects }: CaptureVerbOptions,
+  describe: DescribeDetails,
+): void {
+  if (json === true) printJson({ log, ...report });
+  if (json === true || quiet === true) return;
+  noteRecovery(report.recovery);
+  for (const line of [...summaryOf(report, rejects), ...describe(report)]) note(line);
+}
+
+function checkRejects({ ended }: CaptureReport, { maxRejects = 0 }: CaptureVerbOptions): void {
+  if (ended !== 'rejects') return;
+  throw new InputError(`Stopped: more than ${plural(maxRejects, 'reject')}`);
+}
+
+function captureOptions(options: CaptureVerbOptions): CaptureOptions {
+  const { duration, count, size, keep, rejects, appendRejects, maxRejects, schema, root } = options;
+  if (schema === undefined && root !== undefined) throw new InputError('--root goes with --schema');
+  if (appendRejects === true && rejects === undefined) {
+    throw new InputError('--append-rejects goes with --rejects');
+  }
+  return {
+    ...appenderOptions(options),
+    ...(duration === undefined ? {} : { durationMs: duration * 1000 }),
+    ...(count === undefined ? {} : { maxEvents: count }),
+    ...(size === undefined ? {} : { maxBytes: size }),
+    ...(keep === undefined ? {} : { budgetBytes: keep }),
+    ...(rejects === undefined
+      ? {}
+      : { rejectFile: { path: rejects, append: appendRejects === true } }),
+    ...(maxRejects === undefined ? {} : { maxRejects }),
+    ...(schema === undefined ? {} : { schema: readSchema(schema, root) }),
+  };
 }

@@ -70,7 +70,8 @@ function refused(error: unknown, which: string): unknown {
   return new InputError(`${which} of the input: ${error.message}`, { cause: error });
 }
 
-function readSchema(file: string, root: string | undefined): EventSchema {
+/** @throws {InputError} it cannot be read */
+export function readSchema(file: string, root: string | undefined): EventSchema {
   let bytes: Uint8Array;
   try {
     bytes = readFileSync(file);

@@ -32,8 +32,10 @@ Exit codes:
 export function exitCodeOf(error: unknown): number {
   if (error instanceof DamagedEventError) return EXIT_DAMAGE;
   if (!(error instanceof LogError)) return EXIT_USE;
-  // A scan fails for the reason that one of its pieces had.
-  if (error.code === 'SCAN_FAILED') return exitCodeOf(error.cause);
+  // They fail for the reason that one of the pieces had, or the log, or the source.
+  if (error.code === 'SCAN_FAILED' || error.code === 'CAPTURE_FAILED') {
+    return exitCodeOf(error.cause);
+  }
   return BY_CODE[error.code] ?? EXIT_USE;
 }
 

@@ -33,6 +33,16 @@ export function formatCount(count: number): string {
   return Math.round(count).toLocaleString('en-US');
 }
 
+const COUNT_UNITS = ['', 'k', 'M', 'G', 'T', 'P'];
+
+/** Four characters or five, such as `999`, `1.2k` and `250M`, where there is no room for more. */
+export function formatShort(count: number): string {
+  let unit = 0;
+  let value = count;
+  for (; value >= 999.5 && unit < COUNT_UNITS.length - 1; unit++) value /= 1000;
+  return `${unit === 0 || value >= 99.5 ? Math.round(value) : value.toFixed(1)}${COUNT_UNITS[unit]}`;
+}
+
 export function plural(count: number, one: string): string {
   return `${formatCount(count)} ${one}${count === 1 ? '' : 's'}`;
 }

@@ -28,6 +28,11 @@ export class ProgressLine {
     this.#timer.unref();
   }
 
+  /** Draws the line now. */
+  show(describe: (columns: number) => string): void {
+    if (this.#terminal !== undefined) this.#draw(describe(this.#width));
+  }
+
   /** Draws the line if it was last drawn long enough ago: for work that keeps the event loop. */
   update(describe: () => string): void {
     if (this.#terminal === undefined) return;
@@ -46,11 +51,16 @@ export class ProgressLine {
     return `${label} [${'#'.repeat(filled)}${'.'.repeat(room - filled)}]${percent}`;
   }
 
+  /** Takes the line away until it is drawn again, for something that is to stand above it. */
+  clear(): void {
+    if (this.#isDrawn) this.#terminal?.write(CLEAR_LINE);
+    this.#isDrawn = false;
+  }
+
   /** Takes the line away. Idempotent. */
   end(): void {
     clearInterval(this.#timer);
-    if (this.#isDrawn) this.#terminal?.write(CLEAR_LINE);
-    this.#isDrawn = false;
+    this.clear();
   }
 
   /** One column is left free: some terminals wrap when the last one is written. */
