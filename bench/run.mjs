@@ -6,6 +6,7 @@ const ALL = [
   'checksum',
   'append',
   'events',
+  'intake',
   'commit-each',
   'sustained',
   'flush',

@@ -6,6 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import {
   CaptureError,
   capture,
+  encodeEvent,
   openReader,
   verifyEventLog,
   verifyLog,
@@ -113,6 +114,44 @@ describe('a budget', () => {
     expect(sampler.most).toBeLessThanOrEqual(budgetBytes);
     // What is kept is never less than what two segments hold.
     expect(report.nextOffset - report.startOffset).toBeGreaterThan(12);
+    expectEndOf(path, report);
+  });
+
+  it('is made room for ahead of need, as soon as the last segment that fits is begun', async () => {
+    const path = captureLogPath();
+    let times = 0;
+    const source = new TestSource(async (intake) => {
+      for (let n = 0; n < 600; n++) {
+        intake.append({ n, text: PADDING });
+        if (intake.isFull) await intake.ready();
+        if (segmentsOf(path).length < 7) continue;
+        // Nothing is appended meanwhile that would be refused.
+        while (segmentsOf(path).length === 7) await setTimeout(1);
+        times++;
+      }
+    });
+    const given = { ...SMALL, commit: 'each', budgetBytes: 200 * KiB } as const;
+    const report = await capture(source, path, given);
+    expect(report.startOffset).toBeGreaterThan(400);
+    expect(times).toBeGreaterThan(30);
+    expectEndOf(path, report);
+  });
+
+  it('keeps copies of FlatBuffers while the log makes room', async () => {
+    const path = captureLogPath();
+    const source = new TestSource((intake) => {
+      const buffer = Buffer.alloc(2000);
+      for (let n = 0; n < 100; n++) {
+        const event = encodeEvent(NUMBERED, { n, text: PADDING });
+        // The same memory each time, as of a socket.
+        buffer.set(event);
+        intake.appendFlatBuffer(buffer.subarray(0, event.length));
+      }
+      buffer.fill(0);
+    });
+    const given = { ...SMALL, maintenance: false, budgetBytes: 3 * 24 * KiB + 64 * KiB };
+    const report = await capture(source, path, given);
+    expect(report).toMatchObject({ events: 100, rejected: 0 });
     expectEndOf(path, report);
   });
 

@@ -10,19 +10,22 @@ import { temporaryLogPath } from '../support/temporary-log.js';
 const VERBS = ['append', 'cat', 'tail', 'info', 'top', 'scan', 'verify', 'repair', 'bench', 'demo'];
 
 describe('--help', () => {
-  it.each([...VERBS, 'generate'])('of %s gives examples and exit codes', async (verb) => {
-    const { code, stdout } = await runCli([verb, '--help']);
-    expect(code).toBe(0);
-    expect(String(stdout)).toContain('Examples:');
-    expect(String(stdout)).toContain('Exit codes:');
-    expect(String(stdout)).toContain(`stratalog ${verb}`);
-    // Each default once, as somebody would type it.
-    expect(String(stdout)).not.toMatch(/default[^()]*\)\s+\(default|default: null/);
-  });
+  it.each([...VERBS, 'generate', 'capture'])(
+    'of %s gives examples and exit codes',
+    async (verb) => {
+      const { code, stdout } = await runCli([verb, '--help']);
+      expect(code).toBe(0);
+      expect(String(stdout)).toContain('Examples:');
+      expect(String(stdout)).toContain('Exit codes:');
+      expect(String(stdout)).toContain(`stratalog ${verb}`);
+      // Each default once, as somebody would type it.
+      expect(String(stdout)).not.toMatch(/default[^()]*\)\s+\(default|default: null/);
+    },
+  );
 
   it('of the program names every verb', async () => {
     const { stdout } = await runCli(['--help']);
-    for (const verb of [...VERBS, 'generate'])
+    for (const verb of [...VERBS, 'generate', 'capture'])
       expect(String(stdout)).toMatch(new RegExp(`^  ${verb}\\b`, 'm'));
   });
 });
