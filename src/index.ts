@@ -146,3 +146,13 @@ export {
 export type { Rejected } from './capture/intake.js';
 export { iterableSource, type IterableSourceOptions } from './capture/iterable.js';
 export type { CaptureSource, Intake, Origin } from './capture/source.js';
+export {
+  systemCounters,
+  systemSource,
+  type SystemReport,
+  type SystemSource,
+  type SystemSourceOptions,
+} from './capture/system/system-source.js';
+export type { CounterChoice, CounterSet } from './capture/system/groups.js';
+export type { Counter, CounterGroup } from './capture/system/plan.js';
+export type { Durations, TimingReport } from './capture/system/timing.js';

@@ -11,6 +11,7 @@ import {
 import { parseCount, parseSeconds, parseSize } from './arguments.js';
 import { liveLine, summaryOf } from './capture-line.js';
 import { moduleCommand } from './capture-module.js';
+import { systemCommand } from './capture-system.js';
 import { readSchema, type SchemaOptions } from './event-input.js';
 import { EXIT_CODES_HELP, InputError } from './exit-codes.js';
 import { Interruption } from './interruption.js';
@@ -27,6 +28,7 @@ const HELP = `
 Each source has its own options: 'stratalog capture SOURCE --help'.
 
 Examples:
+  $ stratalog capture system counters
   $ stratalog capture module ./sensor.js readings
   $ stratalog capture module ./sensor.js readings --duration 60 --keep 1G
 ${EXIT_CODES_HELP}`;
@@ -62,7 +64,7 @@ export interface CaptureVerbOptions extends WritingOptions, SchemaOptions {
 export type DescribeDetails = (report: CaptureReport) => readonly string[];
 
 /** The sources, one subcommand each, from a file each: `capture-module.ts`, ... */
-const SOURCES: readonly (() => Command)[] = [moduleCommand];
+const SOURCES: readonly (() => Command)[] = [systemCommand, moduleCommand];
 
 export function captureCommand(): Command {
   const command = new Command('capture')
