@@ -14,6 +14,8 @@ import { note, plural, print, printJson, table } from './output.js';
 const HELP = `
 Groups of counters: cpu, kernel, interrupts, memory, paging, disks, network, pressure, load,
 temperatures, frequencies. Sets of them: default (all but interrupts), small (cpu, kernel), all.
+Memory, paging and frequencies are read 100 times a second at most, load and temperatures 10 times;
+in ticks between they are null.
 
 Examples:
   $ stratalog capture system --list
@@ -24,6 +26,7 @@ Examples:
 interface Options extends CaptureVerbOptions {
   readonly rate: number;
   readonly counters: readonly CounterChoice[];
+  readonly everyTick?: boolean;
   readonly list?: boolean;
   readonly proc?: string;
   readonly sys?: string;
@@ -38,6 +41,7 @@ export function systemCommand(): Command {
     .option('--counters <names>', 'groups or sets of counters, with commas between', parseNames, [
       'default',
     ])
+    .option('--every-tick', 'read at every tick also what changes slowly or takes long')
     .option('--list', 'print which counters there are here, and capture nothing')
     .option('--proc <dir>', 'where /proc is, if elsewhere')
     .option('--sys <dir>', 'where /sys is, if elsewhere')
@@ -58,10 +62,11 @@ async function captureSystem(
   if (options.quiet !== true && options.json !== true) tellTiming(source.report());
 }
 
-function settingsOf({ rate, counters, proc, sys }: Options): SystemSourceOptions {
+function settingsOf({ rate, counters, everyTick, proc, sys }: Options): SystemSourceOptions {
   return {
     rateHz: rate,
     counters,
+    everyTick: everyTick === true,
     ...(proc === undefined ? {} : { procPath: proc }),
     ...(sys === undefined ? {} : { sysPath: sys }),
   };

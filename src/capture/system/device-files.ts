@@ -53,7 +53,7 @@ export function surveyDisks({ proc, sys }: Roots): FilePlan[] {
     const prefix = namer.unique(`disk_${identifier(key)}`);
     return deviceColumns('disks', prefix, `disk ${key}`, DISK_COLUMNS, words.length);
   };
-  return planOf(join(proc, 'diskstats'), columnsOf, 2);
+  return planOf(join(proc, 'diskstats'), columnsOf, { keyColumn: 2 });
 }
 
 export function surveyNetwork({ proc }: Roots): FilePlan[] {

@@ -1,8 +1,6 @@
 /** A file of the kernel's that is kept open, and read from its beginning again and again. */
 import { closeSync, openSync, readSync } from 'node:fs';
 
-/** The kernel hands out what it makes record by record in pages; a read this short was the last. */
-const SHORT_READ_BYTES = 2048;
 const FIRST_BUFFER_BYTES = 8192;
 /** No file of counters is as large as this: what is, is something else. */
 const MAX_BYTES = 16 * 1024 * 1024;
@@ -16,6 +14,8 @@ export class KernelFile {
   /** How often it could not be read. */
   failures = 0;
   #descriptor: number | undefined;
+  /** How many reads the content took. */
+  #reads = Infinity;
   #retryAt = -Infinity;
 
   constructor(path: string) {
@@ -23,14 +23,17 @@ export class KernelFile {
   }
 
   /**
-   * Reads all of it, and returns its length; -1 if it cannot be read, as the file of a processor that is
-   * off, or of a sensor that has been pulled. After that it is opened anew once a second.
+   * Reads it, and returns its length; -1 if it cannot be read, as the file of a processor that is off, or of
+   * a sensor that has been pulled. After that it is opened anew once a second.
+   *
+   * The kernel hands out some files in pages, and only a read of nothing says that there is no more; that
+   * may cost as much as the whole file. So without `isWhole` it is read in as many pieces as before.
    */
-  read(nowMs: number): number {
+  read(nowMs: number, isWhole: boolean): number {
     if (nowMs < this.#retryAt) return -1;
     try {
       this.#descriptor ??= openSync(this.path, 'r');
-      return this.#readAll(this.#descriptor);
+      return this.#readPieces(this.#descriptor, isWhole ? Infinity : this.#reads);
     } catch {
       this.failures++;
       this.#retryAt = nowMs + RETRY_AFTER_MS;
@@ -45,14 +48,17 @@ export class KernelFile {
     if (descriptor !== undefined) closeSync(descriptor);
   }
 
-  #readAll(descriptor: number): number {
+  #readPieces(descriptor: number, pieces: number): number {
     let length = 0;
-    for (;;) {
+    for (let reads = 0; reads < pieces; reads++) {
       const room = this.bytes.length - 1 - length;
       const read = readSync(descriptor, this.bytes, length, room, length);
+      if (read === 0) {
+        this.#reads = Math.max(1, reads);
+        break;
+      }
       length += read;
       if (read === room) this.#grow();
-      else if (read < SHORT_READ_BYTES) break;
     }
     this.bytes[length] = 0;
     return length;

@@ -1,7 +1,7 @@
 /** `/proc/pressure` and `/proc/loadavg`: how much has to wait. */
 import { join } from 'node:path';
 import type { ColumnPlan, FilePlan } from './plan.js';
-import { contentOf, entriesOf, planOf, type Line, type Roots } from './survey.js';
+import { NOT_EVERY_TICK, contentOf, entriesOf, planOf, type Line, type Roots } from './survey.js';
 
 /** The kernel computes load every five seconds. */
 const LOAD_MAX_HZ = 10;
@@ -41,7 +41,7 @@ export function surveyLoad({ proc }: Roots): FilePlan[] {
       group: 'load',
       name: `load_${minutes}min`,
       type: 'double',
-      comment: `Tasks that run or wait for a disk, average of ${minutes} min${slowly(LOAD_MAX_HZ)}`,
+      comment: `Tasks that run or wait for a disk, average of ${minutes} min${NOT_EVERY_TICK}`,
     },
   }));
   const tasks: ColumnPlan = {
@@ -51,14 +51,9 @@ export function surveyLoad({ proc }: Roots): FilePlan[] {
       group: 'load',
       name: 'tasks',
       type: 'ulong',
-      comment: `Processes and threads that there are${slowly(LOAD_MAX_HZ)}`,
+      comment: `Processes and threads that there are${NOT_EVERY_TICK}`,
     },
   };
   const rows = [{ key: '', columns: [...averages, tasks] }];
   return [{ path, keyColumn: 0, rows, maxHz: LOAD_MAX_HZ }];
-}
-
-/** For the comment of what is not read at every tick. */
-export function slowly(maxHz: number): string {
-  return `; read ${maxHz} times a second at most, null in between`;
 }

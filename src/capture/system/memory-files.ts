@@ -1,7 +1,7 @@
 /** `/proc/meminfo` and `/proc/vmstat`: what memory holds, and what moves in and out of it. */
 import { join } from 'node:path';
 import type { ColumnPlan, FilePlan } from './plan.js';
-import { planOf, type Line, type Roots } from './survey.js';
+import { NOT_EVERY_TICK, planOf, type Line, type Roots } from './survey.js';
 
 type Meanings = Readonly<Record<string, readonly [name: string, meaning: string]>>;
 
@@ -35,9 +35,11 @@ const PAGING: Meanings = {
 };
 
 const KIB = 1024;
+/** Most of it the kernel itself adds up over all processors once a second; and both files are long. */
+const MAX_HZ = 100;
 
 export function surveyMemory({ proc }: Roots): FilePlan[] {
-  return planOf(join(proc, 'meminfo'), memoryColumns);
+  return planOf(join(proc, 'meminfo'), memoryColumns, { maxHz: MAX_HZ });
 }
 
 function memoryColumns({ key, words: [, unit] }: Line): ColumnPlan[] {
@@ -49,19 +51,20 @@ function memoryColumns({ key, words: [, unit] }: Line): ColumnPlan[] {
     group: 'memory',
     name,
     type: 'ulong',
-    comment: `${meaning}, in bytes`,
+    comment: `${meaning}, in bytes${NOT_EVERY_TICK}`,
   } as const;
   return [{ column: 0, notation: 'unsigned', scale: KIB, counter }];
 }
 
 export function surveyPaging({ proc }: Roots): FilePlan[] {
-  return planOf(join(proc, 'vmstat'), pagingColumns);
+  return planOf(join(proc, 'vmstat'), pagingColumns, { maxHz: MAX_HZ });
 }
 
 function pagingColumns({ key }: Line): ColumnPlan[] {
   const known = Object.hasOwn(PAGING, key) ? PAGING[key] : undefined;
   if (known === undefined) return [];
-  const [name, comment] = known;
+  const [name, meaning] = known;
+  const comment = `${meaning}${NOT_EVERY_TICK}`;
   const counter = { group: 'paging', name, type: 'ulong', comment } as const;
   return [{ column: 0, notation: 'unsigned', counter }];
 }

@@ -1,11 +1,10 @@
 /** What Node tells of a machine that has no `/proc`: fewer counters, and each reading makes objects. */
 import { cpus, freemem, loadavg, totalmem } from 'node:os';
 import type { EventImage, FieldPlace } from './event-image.js';
-import { slowly } from './load-files.js';
 import type { Counter, CounterGroup } from './plan.js';
+import { NOT_EVERY_TICK } from './survey.js';
 
 const MAX_HZ = 100;
-const NOTE = slowly(MAX_HZ);
 const CPU_TIMES = ['user', 'nice', 'sys', 'idle', 'irq'] as const;
 
 /** Counters that are read together, by a function instead of from a file. */
@@ -32,7 +31,7 @@ const READINGS: Partial<Record<CounterGroup, () => PortableReading>> = {
       group: 'load',
       name: `load_${minutes}min`,
       type: 'double',
-      comment: `Tasks that run or wait, average of ${minutes} min${NOTE}`,
+      comment: `Tasks that run or wait, average of ${minutes} min${NOT_EVERY_TICK}`,
     })),
     values: loadavg,
   }),
@@ -43,7 +42,7 @@ export function portableReadings(groups: readonly CounterGroup[]): PortableReadi
 }
 
 function memoryCounter(name: string, meaning: string): Counter {
-  return { group: 'memory', name, type: 'ulong', comment: `${meaning}, in bytes${NOTE}` };
+  return { group: 'memory', name, type: 'ulong', comment: `${meaning}, in bytes${NOT_EVERY_TICK}` };
 }
 
 function cpuCounters(): Counter[] {
@@ -52,7 +51,7 @@ function cpuCounters(): Counter[] {
       group: 'cpu',
       name: `cpu${cpu}_${time}_ms`,
       type: 'ulong',
-      comment: `Time of processor ${cpu} in the mode ${time}, in ms${NOTE}`,
+      comment: `Time of processor ${cpu} in the mode ${time}, in ms${NOT_EVERY_TICK}`,
     })),
   );
 }

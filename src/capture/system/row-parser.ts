@@ -4,8 +4,8 @@
  *
  * Lines are found by their keys, never by where they are: what is new is skipped, what is gone leaves its
  * fields out, and whatever is no number in full leaves its field out. So a file that changes while it is
- * read can take a value away, and never puts one into another's field. As lines stay in their order, a key
- * is compared once in nearly every case.
+ * read can take a value away, and never puts one into another's field. What is remembered of the reading
+ * before says only where to look for a key first.
  */
 import type { EventImage, FieldPlace } from './event-image.js';
 import type { FilePlan, Notation } from './plan.js';
@@ -37,13 +37,23 @@ interface Target {
 interface Row {
   readonly key: Uint8Array;
   readonly targets: readonly Target[];
+  /** Where its line began when it was last seen, or `GONE`. */
+  lineAt: number;
 }
+
+const GONE = -1;
+
+/** Numbers get longer and shorter: by so many bytes lines are looked for to both sides. */
+const MAX_SHIFT = 8;
 
 export class RowParser {
   /** Keys of lines that nobody had planned for. */
   readonly appeared: string[] = [];
   readonly #keyColumn: number;
+  /** In the order of the file. */
   readonly #rows: Row[];
+  /** Those of interest. */
+  readonly #wanted: readonly Row[];
   readonly #image: EventImage;
 
   constructor(plan: FilePlan, image: EventImage) {
@@ -58,14 +68,18 @@ export class RowParser {
         scale,
         place: image.placeOf(counter.name),
       })),
+      lineAt: 0,
     }));
+    this.#wanted = this.#rows.filter(({ targets }) => targets.length > 0);
   }
 
-  /** Takes the first `length` bytes, behind which there must be a 0. */
+  /** Takes the first `length` bytes, behind which there must be a 0, line by line. */
   parse(bytes: Uint8Array, length: number): void {
+    for (const row of this.#wanted) row.lineAt = GONE;
     let expected = 0;
     let at = 0;
     while (at < length) {
+      const lineAt = at;
       const keyAt = skipWords(bytes, at, this.#keyColumn);
       const found = this.#find(bytes, keyAt, expected);
       if (found < 0) {
@@ -74,11 +88,47 @@ export class RowParser {
       } else {
         const row = this.#rows[found] as Row;
         at = this.#take(row, bytes, keyAt + row.key.length);
+        row.lineAt = lineAt;
         expected = found + 1;
       }
       while (at < length && bytes[at] !== LINE_FEED) at++;
       at++;
     }
+  }
+
+  /**
+   * The same, going only to the lines of interest that were there at the last `parse`, if they are nearly
+   * where they were. Returns whether all were found; other lines may have come.
+   */
+  parseWanted(bytes: Uint8Array, length: number): boolean {
+    const wanted = this.#wanted;
+    let shift = 0;
+    for (let i = 0; i < wanted.length; i++) {
+      const row = wanted[i] as Row;
+      if (row.lineAt === GONE) continue;
+      const lineAt = this.#lineNear(row, bytes, length, row.lineAt + shift);
+      if (lineAt < 0) return false;
+      shift = lineAt - row.lineAt;
+      row.lineAt = lineAt;
+      const keyAt = skipWords(bytes, lineAt, this.#keyColumn);
+      this.#take(row, bytes, keyAt + row.key.length);
+    }
+    return true;
+  }
+
+  /** Where the row's line begins, or -1 if that is not near `at`. */
+  #lineNear(row: Row, bytes: Uint8Array, length: number, at: number): number {
+    if (this.#isLine(row, bytes, length, at)) return at;
+    for (let far = 1; far <= MAX_SHIFT; far++) {
+      if (this.#isLine(row, bytes, length, at + far)) return at + far;
+      if (this.#isLine(row, bytes, length, at - far)) return at - far;
+    }
+    return -1;
+  }
+
+  #isLine({ key }: Row, bytes: Uint8Array, length: number, at: number): boolean {
+    if (at < 0 || at >= length || (at > 0 && bytes[at - 1] !== LINE_FEED)) return false;
+    return isKeyAt(key, bytes, skipWords(bytes, at, this.#keyColumn));
   }
 
   /** Number of the row whose key is here, or -1. */
@@ -101,7 +151,7 @@ export class RowParser {
     if (isTooMuch || this.appeared.length === MAX_NEW_ROWS) return 0;
     const key = bytes.slice(at, end);
     this.appeared.push(Buffer.from(key).toString('latin1'));
-    this.#rows.splice(expected, 0, { key, targets: [] });
+    this.#rows.splice(expected, 0, { key, targets: [], lineAt: 0 });
     return 1;
   }
 

@@ -23,6 +23,9 @@ export const SAMPLE_FIELDS = [
   },
 ] as const;
 
+/** So often a file is looked through for lines that are new, or have come back. */
+const WHOLE_EVERY_MS = 100;
+
 /** When it is due again. */
 interface Turn {
   readonly everyTicks: number;
@@ -32,6 +35,8 @@ interface Turn {
 interface FileReading extends Turn {
   readonly file: KernelFile;
   readonly parser: RowParser;
+  /** When it is looked through again for what is new. */
+  wholeAtMs: number;
 }
 
 interface OtherReading extends Turn {
@@ -44,6 +49,13 @@ export interface Readings {
   readonly others: readonly PortableReading[];
 }
 
+/** When is read what changes slowly, or takes long. */
+export interface Pace {
+  readonly rateHz: number;
+  /** At every tick, and not only as often as the plans say. */
+  readonly isEveryTick: boolean;
+}
+
 export class Sampler {
   readonly #image: EventImage;
   readonly #clock = new SampleClock();
@@ -54,7 +66,7 @@ export class Sampler {
   readonly #others: readonly OtherReading[];
 
   /** `schema` has a field for every counter; its other fields are left out. */
-  constructor({ files, others }: Readings, schema: EventSchema, rateHz: number) {
+  constructor({ files, others }: Readings, schema: EventSchema, pace: Pace) {
     const image = new EventImage(schema);
     this.#image = image;
     this.#time = image.placeOf('time_ns');
@@ -63,13 +75,14 @@ export class Sampler {
     this.#files = files.map((plan) => ({
       file: new KernelFile(plan.path),
       parser: new RowParser(plan, image),
-      everyTicks: everyTicks(plan.maxHz, rateHz),
+      wholeAtMs: -Infinity,
+      everyTicks: everyTicks(plan.maxHz, pace),
       nextTick: 0,
     }));
     this.#others = others.map((reading) => ({
       reading,
       places: reading.counters.map(({ name }) => image.placeOf(name)),
-      everyTicks: everyTicks(reading.maxHz, rateHz),
+      everyTicks: everyTicks(reading.maxHz, pace),
       nextTick: 0,
     }));
   }
@@ -88,8 +101,7 @@ export class Sampler {
       const due = this.#files[i] as FileReading;
       if (tick < due.nextTick) continue;
       due.nextTick = nextTurn(tick, due.everyTicks);
-      const length = due.file.read(nowMs);
-      if (length > 0) due.parser.parse(due.file.bytes, length);
+      readFile(due, nowMs);
     }
     if (this.#others.length > 0) this.#readOthers(tick);
     return image.bytes;
@@ -120,8 +132,23 @@ export class Sampler {
   }
 }
 
-function everyTicks(maxHz: number, rateHz: number): number {
-  return Math.max(1, Math.ceil(rateHz / maxHz));
+/**
+ * Ten times a second, and when a line is missing, the whole file is read and looked through; otherwise as
+ * much as it was then, and only the lines of interest that were there then.
+ */
+function readFile(reading: FileReading, nowMs: number): void {
+  const { file, parser } = reading;
+  if (nowMs < reading.wholeAtMs) {
+    const length = file.read(nowMs, false);
+    if (length > 0 && parser.parseWanted(file.bytes, length)) return;
+  }
+  reading.wholeAtMs = nowMs + WHOLE_EVERY_MS;
+  const length = file.read(nowMs, true);
+  if (length > 0) parser.parse(file.bytes, length);
+}
+
+function everyTicks(maxHz: number, { rateHz, isEveryTick }: Pace): number {
+  return isEveryTick ? 1 : Math.max(1, Math.ceil(rateHz / maxHz));
 }
 
 /** Turns are multiples; one that was missed is made up for at the next tick there is. */

@@ -1,8 +1,15 @@
 /** Temperatures and frequencies in `/sys`: a file for each, where the kernel has them. */
 import { join } from 'node:path';
-import { slowly } from './load-files.js';
 import type { FilePlan } from './plan.js';
-import { Namer, contentOf, entriesOf, identifier, planOfNumber, type Roots } from './survey.js';
+import {
+  NOT_EVERY_TICK,
+  Namer,
+  contentOf,
+  entriesOf,
+  identifier,
+  planOfNumber,
+  type Roots,
+} from './survey.js';
 
 /** Some sensors lie behind a slow bus, and take milliseconds to answer. */
 const TEMPERATURE_MAX_HZ = 10;
@@ -20,7 +27,7 @@ export function surveyTemperatures({ sys }: Roots): FilePlan[] {
           group: 'temperatures',
           name: `${namer.unique(`temperature_${identifier(sensor)}`)}_millicelsius`,
           type: 'long',
-          comment: `Temperature of ${sensor}, in 0.001 °C${slowly(TEMPERATURE_MAX_HZ)}`,
+          comment: `Temperature of ${sensor}, in 0.001 °C${NOT_EVERY_TICK}`,
         },
       },
       TEMPERATURE_MAX_HZ,
@@ -75,7 +82,7 @@ export function surveyFrequencies({ sys }: Roots): FilePlan[] {
             group: 'frequencies',
             name: `${cpu}_frequency_khz`,
             type: 'ulong',
-            comment: `Frequency of processor ${cpu.slice(3)}, in kHz${slowly(FREQUENCY_MAX_HZ)}`,
+            comment: `Frequency of processor ${cpu.slice(3)}, in kHz${NOT_EVERY_TICK}`,
           },
         },
         FREQUENCY_MAX_HZ,

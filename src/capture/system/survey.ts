@@ -9,7 +9,9 @@ export interface Roots {
 }
 
 /** As often as there are ticks. */
-export const EVERY_TICK = Infinity;
+const EVERY_TICK = Infinity;
+/** For the comment of what is read less often. */
+export const NOT_EVERY_TICK = '; null in ticks that did not read it';
 
 /** Content byte by byte, so that keys are found again; `undefined` if it cannot be read. */
 export function contentOf(path: string): string | undefined {
@@ -57,7 +59,7 @@ export function linesOf(content: string, keyColumn = 0): Line[] {
 export function planOf(
   path: string,
   columnsOf: (line: Line) => RowPlan['columns'],
-  keyColumn = 0,
+  { keyColumn = 0, maxHz = EVERY_TICK }: Partial<Pick<FilePlan, 'keyColumn' | 'maxHz'>> = {},
 ): FilePlan[] {
   const content = contentOf(path);
   if (content === undefined) return [];
@@ -66,7 +68,7 @@ export function planOf(
     columns: columnsOf(line),
   }));
   if (rows.every(({ columns }) => columns.length === 0)) return [];
-  return [{ path, keyColumn, rows, maxHz: EVERY_TICK }];
+  return [{ path, keyColumn, rows, maxHz }];
 }
 
 /** The plan of a file that holds one number and no key. */

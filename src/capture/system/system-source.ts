@@ -21,6 +21,11 @@ export interface SystemSourceOptions {
    * not have is left out.
    */
   readonly counters?: readonly CounterChoice[];
+  /**
+   * Read every counter at every tick (default false): otherwise memory and paging are read 100 times a
+   * second at most, as are frequencies, and load and temperatures 10 times; in other ticks they are null.
+   */
+  readonly everyTick?: boolean;
   /** Where `/proc` is, if elsewhere: a host's in a container. */
   readonly procPath?: string;
   /** Where `/sys` is. */
@@ -57,8 +62,8 @@ const TIGHT_FROM_HZ = 100;
  * the machine has; in a log of such a capture, counters keep their fields and new ones are added.
  *
  * `time_ns` is when reading began, `late_ns` how long after its time that was; ticks whose time had passed
- * are missed: counted in `missed`, and as dropped. Slow files (load, temperatures, frequencies) are read at
- * a lower rate, and are null between.
+ * are missed: counted in `missed`, and as dropped. What changes slowly or
+ * takes long is read less often (`everyTick`).
  *
  * For up to 2 ms before a tick the calling thread sleeps outside of its event loop, which has a turn per
  * tick; a thread that has other work to do should let a worker capture. While it runs, the thread's timer
@@ -79,7 +84,7 @@ export function systemSource(options: SystemSourceOptions = {}): SystemSource {
       timing = new Timing(rateHz);
       readings = readingsOf(groups, options);
       const schema = sampleSchema(allCounters(readings), own);
-      sampler = new Sampler(readings, schema, rateHz);
+      sampler = new Sampler(readings, schema, { rateHz, isEveryTick: options.everyTick ?? false });
       return schema;
     },
     async run(intake) {
