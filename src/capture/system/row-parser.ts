@@ -146,9 +146,10 @@ export class RowParser {
   /** Remembers the line, so that its name is told once; returns how many rows were put in. */
   #meetNew(bytes: Uint8Array, at: number, expected: number): number {
     let end = at;
-    while (isOfWord(bytes[end] as number)) end++;
-    const isTooMuch = end === at || end - at > MAX_NEW_KEY_BYTES;
-    if (isTooMuch || this.appeared.length === MAX_NEW_ROWS) return 0;
+    while (isOfKey(bytes[end] as number)) end++;
+    // What the content ends with may be the beginning of a key.
+    const isKey = end > at && end - at <= MAX_NEW_KEY_BYTES && bytes[end] !== 0;
+    if (!isKey || this.appeared.length === MAX_NEW_ROWS) return 0;
     const key = bytes.slice(at, end);
     this.appeared.push(Buffer.from(key).toString('latin1'));
     this.#rows.splice(expected, 0, { key, targets: [], lineAt: 0 });
@@ -248,7 +249,7 @@ function digitAt(bytes: Uint8Array, at: number): number {
 
 function isKeyAt(key: Uint8Array, bytes: Uint8Array, at: number): boolean {
   if (!startsWith(key, bytes, at)) return false;
-  return key.length === 0 || !isOfWord(bytes[at + key.length] as number);
+  return key.length === 0 || !isOfKey(bytes[at + key.length] as number);
 }
 
 function startsWith(text: Uint8Array, bytes: Uint8Array, at: number): boolean {
@@ -276,6 +277,11 @@ function isSeparator(byte: number): boolean {
 /** Control characters end a word as the line does; so does the 0 behind the content. */
 function isOfWord(byte: number): boolean {
   return byte > SPACE && byte !== COLON && byte !== SLASH;
+}
+
+/** Names of disks may have `/` in them. */
+function isOfKey(byte: number): boolean {
+  return byte > SPACE && byte !== COLON;
 }
 
 /** What may stand behind a number. At the end of what was read the rest of it may be missing. */
