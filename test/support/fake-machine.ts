@@ -280,7 +280,7 @@ export class Sampling {
 
   /** An event without its time. Within 100 ms of another, files are not looked through again. */
   eventAt(nowMs: number): PlainEvent {
-    const { time_ns: _, ...event } = decodeEvent(this.schema, this.bytesAt(nowMs)) as PlainEvent;
+    const { time_ns: _, ...event } = decodeEvent(this.schema, this.bytesAt(nowMs));
     return event;
   }
 
