@@ -31,9 +31,10 @@ export async function runTicks(rateHz: number, signal: AbortSignal, onTick: OnTi
   const bed = new Int32Array(new SharedArrayBuffer(4));
   const startMs = performance.now();
   let next = 0;
+  // The first tick is by definition in time.
+  let nowMs = startMs;
   while (!signal.aborted) {
     const dueMs = startMs + next * periodMs;
-    let nowMs = performance.now();
     while (nowMs < dueMs) {
       if (dueMs - nowMs > COARSE_ABOVE_MS) {
         await coarseSleep(dueMs - nowMs - COARSE_MARGIN_MS, signal);
@@ -47,6 +48,7 @@ export async function runTicks(rateHz: number, signal: AbortSignal, onTick: OnTi
     if (pending !== undefined) await pending;
     next = tick + 1;
     await turn();
+    nowMs = performance.now();
   }
 }
 
