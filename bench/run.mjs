@@ -22,6 +22,7 @@ const ALL = [
   'paced',
   'followers',
   'query',
+  'capture-system',
   'formats',
   'peers',
 ];
