@@ -1,10 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
+import { portableReadings } from '../../src/capture/system/portable-readings.js';
+import { sampleSchema } from '../../src/capture/system/sample-schema.js';
+import { Sampler } from '../../src/capture/system/sampler.js';
 import {
   SchemaMismatchError,
   capture,
+  decodeEvent,
   defineSchema,
+  extendSchema,
   fieldDefinitions,
   openEventAppender,
   openEventReader,
@@ -15,6 +20,7 @@ import {
   verifyLog,
   type CaptureReport,
   type CounterChoice,
+  type EventSchema,
   type PlainEvent,
   type SystemReport,
   type SystemSourceOptions,
@@ -213,6 +219,24 @@ describe('a log of counters', () => {
     expect(fieldNames(log)).toEqual(after);
   });
 
+  it('may have fields of others beside', async () => {
+    const log = newLog();
+    const options = { ...new FakeMachine().options, counters: ['load'] } as const;
+    await captured(log, options);
+    const reader = openEventReader(log);
+    const more = extendSchema(reader.schema, [
+      { name: 'remark', type: 'string' },
+      { name: 'weight', type: 'ubyte' },
+    ]);
+    reader.close();
+    await openEventAppender(log, { schema: more as EventSchema, maintenance: false }).close();
+    await captured(log, options);
+    const [last] = eventsOf(log).slice(-1) as [PlainEvent];
+    expect(last).toMatchObject({ weight: 0, missed: expect.any(Number) as number });
+    expect('remark' in last).toBe(false);
+    expect(eventsOf(log).filter((event) => event['load_1min'] === 0.04).length).toBeGreaterThan(1);
+  });
+
   it('does not become one of something else', async () => {
     const log = newLog();
     const appender = openEventAppender(log, {
@@ -244,6 +268,41 @@ describe('a log of counters', () => {
     expect((error as SchemaMismatchError).differences).toEqual([
       'missed was optional ulong, is ulong',
       'tasks was optional double, is optional ulong',
+    ]);
+  });
+});
+
+describe('a machine without /proc', () => {
+  it('has the counters that Node knows', () => {
+    const others = portableReadings(['cpu', 'memory', 'disks', 'load']);
+    const counters = others.flatMap((reading) => reading.counters);
+    const schema = sampleSchema(counters, undefined);
+    const pace = { rateHz: 100, isEveryTick: true };
+    const sampler = new Sampler({ files: [], others }, schema, pace);
+    const event = decodeEvent(schema, sampler.sample(0, performance.now(), 0, 0));
+    expect(Object.keys(event)).toHaveLength(3 + 5 * cpus().length + 2 + 3);
+    expect(Object.values(event)).not.toContain(null);
+    expect(event['mem_total_bytes']).toBe(totalmem());
+    const user = Number(event[`cpu${cpus().length - 1}_user_ms`]);
+    expect(cpus().at(-1)?.times.user).toBeGreaterThanOrEqual(user);
+    expect(user).toBeGreaterThan(0);
+  });
+
+  it('leaves out a reading that has not as many values as counters', () => {
+    const counters = [
+      { group: 'load', name: 'a', type: 'double', comment: '' },
+      { group: 'load', name: 'b', type: 'ulong', comment: '' },
+    ] as const;
+    const values = [[1.5, 2], [3], [0.5, 1.5]];
+    const reading = { maxHz: 1, counters, values: () => values.shift() as number[] };
+    const schema = sampleSchema(counters, undefined);
+    const pace = { rateHz: 1, isEveryTick: true };
+    const sampler = new Sampler({ files: [], others: [reading] }, schema, pace);
+    const events = [0, 1, 2].map((tick) => decodeEvent(schema, sampler.sample(tick, tick, 0, 0)));
+    expect(events).toMatchObject([
+      { a: 1.5, b: 2 },
+      { a: null, b: null },
+      { a: 0.5, b: null },
     ]);
   });
 });
@@ -313,6 +372,17 @@ describe('systemSource()', () => {
     const options = { counters: counters as CounterChoice[] };
     expect(() => systemSource(options)).toThrow(/^Invalid counters: expected/);
     expect(() => systemCounters(options)).toThrow(RangeError);
+  });
+
+  it('fails where there are more counters than an event holds', async () => {
+    const rows = Array.from({ length: 800 }, (_, i) => `cpu${i} 1 2 3 4 5 6 7 8 9 10\n`);
+    const most = new FakeMachine({ 'proc/stat': rows.join('') });
+    const log = newLog();
+    expect((await captured(log, most.options, 1)).timing.counters).toBe(8000);
+    const more = new FakeMachine({ 'proc/stat': `ctxt 1\n${rows.join('')}` });
+    const error = await rejectionOf(captured(temporaryLogPath(), more.options));
+    expect(error).toBeInstanceOf(RangeError);
+    expect((error as Error).message).toMatch(/^Cannot capture 8001 counters: .* choose fewer/);
   });
 
   it('fails where there is no counter at all, before there is a log', async () => {

@@ -52,6 +52,8 @@ export interface SystemSource extends CaptureSource<PlainEvent> {
 const DEFAULT_RATE_HZ = 1000;
 const MIN_RATE_HZ = 0.001;
 const MAX_RATE_HZ = 100_000;
+/** A table has at most 64 KiB, and a counter 8 bytes. */
+const MAX_COUNTERS = 8000;
 /** From this rate on the kernel's usual timer slack (50 µs) is worth telling from the period. */
 const TIGHT_FROM_HZ = 100;
 
@@ -70,7 +72,8 @@ const TIGHT_FROM_HZ = 100;
  * slack is 1 ns instead of 50 µs at rates from 100 Hz on, where the kernel allows it.
  *
  * Linux has all of it; elsewhere there are processor times, memory and load, as Node tells them.
- * @throws {RangeError} a rate out of range, or an unknown group
+ * @throws {RangeError} a rate out of range, or an unknown group; `capture` with it: there are no counters, or
+ *   more than 8000
  */
 export function systemSource(options: SystemSourceOptions = {}): SystemSource {
   const rateHz = checkRate(options.rateHz ?? DEFAULT_RATE_HZ);
@@ -146,7 +149,13 @@ function readingsOf(groups: readonly CounterGroup[], options: SystemSourceOption
   const readings = isPortable
     ? { files: [], others: portableReadings(groups) }
     : { files: mergePlans(survey(groups, { proc, sys: sysPath })), others: [] };
-  if (readings.files.length + readings.others.length > 0) return readings;
+  const count = allCounters(readings).length;
+  if (count > MAX_COUNTERS) {
+    throw new RangeError(
+      `Cannot capture ${count} counters: an event holds ${MAX_COUNTERS}; choose fewer groups`,
+    );
+  }
+  if (count > 0) return readings;
   throw new RangeError(
     `Cannot capture counters: found none of ${groups.join(', ')} in ${proc} and ${sysPath}`,
   );
