@@ -1,8 +1,8 @@
 /**
  * Isolates: what it costs to capture this machine's counters, and how well a rate is kept: all default
  * counters at 1 kHz, and the small set at 10 kHz. Beside it the same ticks with nothing to do, which is
- * the machine's own noise, and what one reading costs when nothing waits. CPU is that of the whole
- * process, the log's background thread included. The slowest rate runs longest.
+ * the machine's own noise. CPU is that of the whole process, the log's background thread and the
+ * compilation of its code included. Needs a machine that is otherwise idle.
  */
 import { createHistogram } from 'node:perf_hooks';
 import { capture, systemCounters, systemSource } from '../dist/index.js';
