@@ -9,15 +9,15 @@ import {
   type SystemSourceOptions,
 } from '../index.js';
 import { addCaptureOptions, runCapture, type CaptureVerbOptions } from './capture.js';
-import { note, plural, print, printJson, table } from './output.js';
+import { plural, print, printJson, table } from './output.js';
 
 const HELP = `
 Groups of counters: cpu, kernel, interrupts, memory, paging, disks, network, pressure, load,
 temperatures, frequencies. Sets of them: default (all but interrupts), small (cpu, kernel), all.
 Memory, paging and frequencies are read 100 times a second at most, load and temperatures 10 times;
-in ticks between they are null.
+in ticks between they are null.`;
 
-Examples:
+const EXAMPLES = `Examples:
   $ stratalog capture system --list
   $ stratalog capture system counters --duration 10
   $ stratalog capture system counters --rate 10000 --counters small
@@ -46,7 +46,7 @@ export function systemCommand(): Command {
     .option('--proc <dir>', 'where /proc is, if elsewhere')
     .option('--sys <dir>', 'where /sys is, if elsewhere')
     .addHelpText('after', HELP);
-  return addCaptureOptions(command).action(captureSystem);
+  return addCaptureOptions(command, EXAMPLES).action(captureSystem);
 }
 
 async function captureSystem(
@@ -58,8 +58,7 @@ async function captureSystem(
   if (options.list === true) return list(settings, options.json === true);
   if (log === undefined) command.error("error: missing required argument 'log', or --list");
   const source = systemSource(settings);
-  await runCapture(source, log, options);
-  if (options.quiet !== true && options.json !== true) tellTiming(source.report());
+  await runCapture(source, log, options, () => timingLines(source.report()));
 }
 
 function settingsOf({ rate, counters, everyTick, proc, sys }: Options): SystemSourceOptions {
@@ -78,21 +77,22 @@ function list(settings: SystemSourceOptions, isJson: boolean): void {
   return print(table(counters.map(({ group, name, comment }) => [group, name, comment])));
 }
 
-function tellTiming(report: SystemReport): void {
+function timingLines(report: SystemReport): string[] {
   const { rateHz, achievedHz, ticks, missedTicks, processCpu } = report;
-  note(
+  return [
     `${achievedHz.toFixed(1)} of ${rateHz} ticks a second, with ${plural(report.counters, 'counter')}; ` +
       `${plural(ticks, 'tick')}, ${missedTicks} missed; ${(100 * processCpu).toFixed(1)} % of a core`,
-  );
-  note(`late by ${distribution(report.lateUs)}`);
-  note(`jitter ${distribution(report.jitterUs)}`);
-  note(`reading takes ${distribution(report.tickUs)}`);
-  for (const [file, names] of Object.entries(report.appeared)) {
-    note(`new in ${file}, and captured from the next start on: ${names.join(', ')}`);
-  }
-  for (const [file, times] of Object.entries(report.failedReads)) {
-    note(`${file} could not be read, ${plural(times, 'time')}; its counters are null there`);
-  }
+    `late by ${distribution(report.lateUs)}`,
+    `jitter ${distribution(report.jitterUs)}`,
+    `reading takes ${distribution(report.tickUs)}`,
+    ...Object.entries(report.appeared).map(
+      ([file, names]) => `new in ${file}, and captured from the next start on: ${names.join(', ')}`,
+    ),
+    ...Object.entries(report.failedReads).map(
+      ([file, times]) =>
+        `${file} could not be read, ${plural(times, 'time')}; its counters are null there`,
+    ),
+  ];
 }
 
 function distribution({ p50, p90, p99, p99_9, max }: Durations): string {
