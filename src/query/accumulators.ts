@@ -1,9 +1,11 @@
 /**
- * What an aggregate keeps for each group. An accumulator holds all groups of one aggregate, in arrays
- * indexed by the group's number; it takes rows of batches, and can be sent and absorbed by another.
+ * What aggregates keep for each group. An accumulator holds all groups, in arrays indexed by the group's
+ * number; it takes rows of batches, and can be sent and absorbed by another. Aggregates that are worked out
+ * of the same (sum and mean, all quantiles) ask one accumulator.
  */
 import type { BatchColumn, IntegerColumn, NumberColumn } from './batch.js';
 import { integerAt, isIntegerLess, valueAt } from './batch.js';
+import { Frequent, type FrequentValues } from './frequent.js';
 import { QuantileSketch, type SketchState } from './sketch.js';
 
 /** Rows of a batch and the group that each belongs to. All have a value in the aggregate's column. */
@@ -14,7 +16,7 @@ export interface Selection {
   readonly offsets: Float64Array;
 }
 
-export type Shown = number | bigint | string | null | readonly TopEntry[];
+export type Shown = number | bigint | string | null | readonly TopEntry[] | FrequentValues;
 
 /** One of the largest values, and the event that has it. */
 export interface TopEntry {
@@ -31,39 +33,64 @@ export interface Accumulator {
   state(groups: number): unknown;
   /** Adds a state, whose group `g` is `to[g]` here. States come in the order of the log. */
   absorb(state: unknown, to: Uint32Array): void;
-  result(group: number): Shown;
+  /** `asked` is one of the aggregates that it gathers for. */
+  result(group: number, asked: AggregateKind): Shown;
 }
 
-/** What an aggregate asks for; `column` is not used by `count`. */
+/** What an aggregate asks for. */
 export type AggregateKind =
   | { readonly kind: 'count' }
   | { readonly kind: 'sum' | 'mean' | 'variance' | 'deviation' }
   | { readonly kind: 'min' | 'max' | 'first' | 'last' }
   | { readonly kind: 'quantile'; readonly at: number }
+  | { readonly kind: 'top' | 'frequent'; readonly k: number };
+
+/** What an accumulator gathers. Plain data; equal ones of one column are one. */
+export type Gathering =
+  | { readonly kind: 'count' | 'sum' | 'spread' | 'sketch' | 'frequent' }
+  | { readonly kind: 'min' | 'max' | 'first' | 'last' }
   | { readonly kind: 'top'; readonly k: number };
 
-export function accumulatorFor(aggregate: AggregateKind, isInteger: boolean): Accumulator {
-  switch (aggregate.kind) {
+/** What has to be gathered for an aggregate. */
+export function gatheringFor(asked: AggregateKind): Gathering {
+  switch (asked.kind) {
+    case 'mean':
+      return { kind: 'sum' };
+    case 'variance':
+    case 'deviation':
+      return { kind: 'spread' };
+    case 'quantile':
+      return { kind: 'sketch' };
+    case 'frequent':
+      return { kind: 'frequent' };
+    case 'top':
+      return { kind: 'top', k: asked.k };
+    default:
+      return { kind: asked.kind };
+  }
+}
+
+export function accumulatorFor(gathering: Gathering, isInteger: boolean): Accumulator {
+  const { kind } = gathering;
+  switch (kind) {
     case 'count':
       return new Count();
     case 'sum':
-    case 'mean':
-      return new Sum(aggregate.kind === 'mean');
-    case 'variance':
-    case 'deviation':
-      return new Variance(aggregate.kind === 'deviation');
+      return new Sum();
+    case 'spread':
+      return new Spread();
     case 'min':
     case 'max':
-      return isInteger
-        ? new IntegerExtreme(aggregate.kind === 'max')
-        : new Extreme(aggregate.kind === 'max');
+      return isInteger ? new IntegerExtreme(kind === 'max') : new Extreme(kind === 'max');
     case 'first':
     case 'last':
-      return new End(aggregate.kind === 'last');
-    case 'quantile':
-      return new Quantile(aggregate.at);
+      return new End(kind === 'last');
+    case 'sketch':
+      return new Sketches();
+    case 'frequent':
+      return new Frequent();
     default:
-      return new Top(aggregate.k);
+      return new Top(gathering.k);
   }
 }
 
@@ -131,11 +158,6 @@ class Sum implements Accumulator {
   readonly #sums = new Doubles();
   readonly #lost = new Doubles();
   readonly #counts = new Doubles();
-  readonly #isMean: boolean;
-
-  constructor(isMean: boolean) {
-    this.#isMean = isMean;
-  }
 
   reserve(groups: number): void {
     for (const each of [this.#sums, this.#lost, this.#counts]) each.reserve(groups);
@@ -180,17 +202,17 @@ class Sum implements Accumulator {
     }
   }
 
-  result(group: number): number | null {
+  result(group: number, { kind }: AggregateKind): number | null {
     const count = this.#counts.values[group] as number;
     if (count === 0) return null;
     const plain = this.#sums.values[group] as number;
     // Where the sum has become infinite or not a number, what was lost means nothing.
     const sum = Number.isFinite(plain) ? plain + (this.#lost.values[group] as number) : plain;
-    return this.#isMean ? sum / count : sum;
+    return kind === 'mean' ? sum / count : sum;
   }
 }
 
-interface VarianceState {
+interface SpreadState {
   readonly counts: Float64Array;
   readonly means: Float64Array;
   readonly squares: Float64Array;
@@ -200,16 +222,11 @@ interface VarianceState {
  * Variance of a sample, by Welford's method; parts are merged as Chan, Golub and LeVeque have it (1979,
  * "Updating formulae and a pairwise algorithm for computing sample variances").
  */
-class Variance implements Accumulator {
+class Spread implements Accumulator {
   readonly #counts = new Doubles();
   readonly #means = new Doubles();
   /** Sums of squared differences from the mean. */
   readonly #squares = new Doubles();
-  readonly #isDeviation: boolean;
-
-  constructor(isDeviation: boolean) {
-    this.#isDeviation = isDeviation;
-  }
 
   reserve(groups: number): void {
     for (const each of [this.#counts, this.#means, this.#squares]) each.reserve(groups);
@@ -232,7 +249,7 @@ class Variance implements Accumulator {
     }
   }
 
-  state(groups: number): VarianceState {
+  state(groups: number): SpreadState {
     return {
       counts: this.#counts.values.slice(0, groups),
       means: this.#means.values.slice(0, groups),
@@ -240,7 +257,7 @@ class Variance implements Accumulator {
     };
   }
 
-  absorb(state: VarianceState, to: Uint32Array): void {
+  absorb(state: SpreadState, to: Uint32Array): void {
     state.counts.forEach((added, g) => {
       if (added === 0) return;
       const group = to[g] as number;
@@ -258,11 +275,11 @@ class Variance implements Accumulator {
   }
 
   /** Of one value alone there is none. */
-  result(group: number): number | null {
+  result(group: number, { kind }: AggregateKind): number | null {
     const count = this.#counts.values[group] as number;
     if (count < 2) return null;
     const variance = (this.#squares.values[group] as number) / (count - 1);
-    return this.#isDeviation ? Math.sqrt(variance) : variance;
+    return kind === 'deviation' ? Math.sqrt(variance) : variance;
   }
 }
 
@@ -389,14 +406,17 @@ class IntegerExtreme implements Accumulator {
 class End implements Accumulator {
   readonly #values: (number | bigint | string | null)[] = [];
   readonly #isLast: boolean;
+  /** The row of each group in the batch at hand, plus 1; 0: none yet. */
   #chosen = new Uint32Array(16);
+  /** Groups without a value. */
+  #missing = 0;
 
   constructor(isLast: boolean) {
     this.#isLast = isLast;
   }
 
   reserve(groups: number): void {
-    while (this.#values.length < groups) this.#values.push(null);
+    for (; this.#values.length < groups; this.#missing++) this.#values.push(null);
     if (groups > this.#chosen.length) {
       this.#chosen = new Uint32Array(Math.max(groups, 2 * this.#chosen.length));
     }
@@ -404,18 +424,21 @@ class End implements Accumulator {
 
   /** Chooses rows first, so that no more values are made than there are groups. */
   add({ rows, groups, count }: Selection, column?: BatchColumn): void {
+    if (count === 0 || (!this.#isLast && this.#missing === 0)) return;
+    // Of one group the row is known.
+    const from = this.#isLast && this.#values.length === 1 ? count - 1 : 0;
     const chosen = this.#chosen;
-    for (let i = 0; i < count; i++) {
+    for (let i = from; i < count; i++) {
       const group = groups[i] as number;
       if (this.#isLast || chosen[group] === 0) chosen[group] = (rows[i] as number) + 1;
     }
-    for (let i = 0; i < count; i++) {
+    for (let i = from; i < count; i++) {
       const group = groups[i] as number;
       const row = chosen[group] as number;
       if (row === 0) continue;
       chosen[group] = 0;
       if (this.#isLast || this.#values[group] === null) {
-        this.#values[group] = valueAt(column as BatchColumn, row - 1);
+        this.#set(group, valueAt(column as BatchColumn, row - 1));
       }
     }
   }
@@ -427,34 +450,36 @@ class End implements Accumulator {
   absorb(state: (number | bigint | string | null)[], to: Uint32Array): void {
     state.forEach((value, g) => {
       const group = to[g] as number;
-      if (value !== null && (this.#isLast || this.#values[group] === null)) {
-        this.#values[group] = value;
-      }
+      if (value !== null && (this.#isLast || this.#values[group] === null)) this.#set(group, value);
     });
   }
 
   result(group: number): number | bigint | string | null {
     return this.#values[group] ?? null;
   }
+
+  #set(group: number, value: number | bigint | string): void {
+    if (this.#values[group] === null) this.#missing--;
+    this.#values[group] = value;
+  }
 }
 
-class Quantile implements Accumulator {
+/** For quantiles: one sketch a group, whatever shares are asked for. */
+class Sketches implements Accumulator {
   readonly #sketches: QuantileSketch[] = [];
-  readonly #at: number;
-
-  constructor(at: number) {
-    this.#at = at;
-  }
 
   reserve(groups: number): void {
     while (this.#sketches.length < groups) this.#sketches.push(new QuantileSketch());
   }
 
   add({ rows, groups, count }: Selection, column?: BatchColumn): void {
-    const { numbers } = column as NumberColumn;
+    const { numbers } = column as NumberColumn | IntegerColumn;
+    const words = new Int32Array(numbers.buffer, numbers.byteOffset, 2 * numbers.length);
+    const sketches = this.#sketches;
     for (let i = 0; i < count; i++) {
-      const sketch = this.#sketches[groups[i] as number] as QuantileSketch;
-      sketch.add(numbers[rows[i] as number] as number);
+      const row = rows[i] as number;
+      const sketch = sketches[groups[i] as number] as QuantileSketch;
+      sketch.add(words[2 * row + 1] as number, words[2 * row] as number);
     }
   }
 
@@ -466,8 +491,9 @@ class Quantile implements Accumulator {
     state.forEach((each, g) => this.#sketches[to[g] as number]?.absorb(each));
   }
 
-  result(group: number): number | null {
-    return this.#sketches[group]?.quantile(this.#at) ?? null;
+  result(group: number, asked: AggregateKind): number | null {
+    if (asked.kind !== 'quantile') return null;
+    return this.#sketches[group]?.quantile(asked.at) ?? null;
   }
 }
 

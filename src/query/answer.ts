@@ -1,22 +1,25 @@
 /** Puts the pieces' answers together, and makes a table of them. */
-import { accumulatorFor, type Accumulator } from './accumulators.js';
-import { shown } from './fields.js';
+import { accumulatorFor, type Accumulator, type Shown } from './accumulators.js';
+import { shown, type Field } from './fields.js';
+import type { FrequentValues } from './frequent.js';
 import { Groups, type Key } from './groups.js';
 import type { PieceAnswer } from './piece.js';
-import type { QueryPlan } from './plan.js';
+import type { AnswerPlan } from './plan.js';
 import type { Cell, QueryTable } from './query.js';
 
 export class Answer {
-  readonly #plan: QueryPlan;
+  readonly #plan: AnswerPlan;
   readonly #groups: Groups;
   readonly #accumulators: readonly Accumulator[];
   #events = 0;
 
-  constructor(plan: QueryPlan) {
+  constructor(plan: AnswerPlan) {
     this.#plan = plan;
-    const { keys, aggregates } = plan.forWorkers;
+    const { keys, accumulators } = plan.question;
     this.#groups = new Groups(keys);
-    this.#accumulators = aggregates.map((each) => accumulatorFor(each.what, each.isInteger));
+    this.#accumulators = accumulators.map(({ gathering, isInteger }) =>
+      accumulatorFor(gathering, isInteger),
+    );
   }
 
   /** Parts come in the order of the log. */
@@ -31,21 +34,16 @@ export class Answer {
   }
 
   table(): QueryTable {
-    const { names, shownAs, orderBy, limit, forWorkers } = this.#plan;
+    const { names, shownAs, orderBy, limit, question } = this.#plan;
     const { count } = this.#groups;
     for (const each of this.#accumulators) each.reserve(count);
     const lines = Array.from({ length: count }, (_, group) => this.#line(group));
-    const keys = forWorkers.keys.length;
+    const keys = question.keys.length;
     lines.sort(
       (a, b) => (orderBy === undefined ? 0 : compareBy(a, b, orderBy)) || byKeys(a, b, keys),
     );
     const kept = lines.slice(0, limit);
-    const cells = kept.map((line) =>
-      line.map((cell, i): Cell => {
-        const field = shownAs[i];
-        return field === undefined || Array.isArray(cell) ? cell : shown(field, cell as Key);
-      }),
-    );
+    const cells = kept.map((line) => line.map((cell, i) => cellOf(cell, shownAs[i])));
     return {
       names,
       rows: cells.map((line) =>
@@ -58,41 +56,52 @@ export class Answer {
     };
   }
 
-  #line(group: number): Cell[] {
-    return [
-      ...this.#groups.keysOf(group),
-      ...this.#accumulators.map((accumulator) => accumulator.result(group)),
-    ];
+  #line(group: number): Shown[] {
+    const results = this.#plan.results.map(({ accumulator, asked }) =>
+      (this.#accumulators[accumulator] as Accumulator).result(group, asked),
+    );
+    return [...this.#groups.keysOf(group), ...results];
   }
 }
 
+function cellOf(cell: Shown, field: Field | undefined): Cell {
+  if (field === undefined) return cell;
+  if (typeof cell !== 'object' || cell === null) return shown(field, cell);
+  if (!('distinct' in cell)) return cell;
+  const values = cell.values.map(({ value, count }) => ({
+    value: shown(field, value as Exclude<Key, null>) as FrequentValues['values'][number]['value'],
+    count,
+  }));
+  return { ...cell, values };
+}
+
 function compareBy(
-  a: readonly Cell[],
-  b: readonly Cell[],
+  a: readonly Shown[],
+  b: readonly Shown[],
   { index, isDescending }: { readonly index: number; readonly isDescending: boolean },
 ): number {
-  const [first, second] = [a[index] as Cell, b[index] as Cell];
+  const [first, second] = [a[index] as Shown, b[index] as Shown];
   const order = compare(first, second);
   return isDescending && rank(first) === rank(second) ? -order : order;
 }
 
-function byKeys(a: readonly Cell[], b: readonly Cell[], keys: number): number {
+function byKeys(a: readonly Shown[], b: readonly Shown[], keys: number): number {
   for (let i = 0; i < keys; i++) {
-    const order = compare(a[i] as Cell, b[i] as Cell);
+    const order = compare(a[i] as Shown, b[i] as Shown);
     if (order !== 0) return order;
   }
   return 0;
 }
 
 /** Numbers before strings, and what has no value, or is not a number, last. */
-function compare(a: Cell, b: Cell): number {
+function compare(a: Shown, b: Shown): number {
   const ranks = rank(a) - rank(b);
   if (ranks !== 0 || a === null || b === null) return ranks;
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-function rank(cell: Cell): number {
-  if (cell === null || Array.isArray(cell)) return 3;
+function rank(cell: Shown): number {
+  if (typeof cell === 'object') return 3;
   if (typeof cell === 'string') return 1;
   return Number.isNaN(cell) ? 2 : 0;
 }

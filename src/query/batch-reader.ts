@@ -8,8 +8,8 @@ import type { WorkerPlan } from './plan.js';
 /** Columns of so many events stay in the processor's caches. */
 export const BATCH_ROWS = 2048;
 
-/** Aggregates that take 64-bit integers as they are; all others take them rounded. */
-const EXACT = new Set(['count', 'min', 'max', 'first', 'last']);
+/** Accumulators that take 64-bit integers as they are; all others take them rounded. */
+const EXACT = new Set(['count', 'min', 'max', 'first', 'last', 'frequent']);
 
 /** Fills a batch with what a query needs of the events that a cursor comes to. Made once for each query. */
 export class BatchReader {
@@ -18,7 +18,7 @@ export class BatchReader {
   readonly #columns: Columns;
   readonly #rounded: IntegerColumn[];
 
-  constructor({ bfbs, root, fields, aggregates }: WorkerPlan) {
+  constructor({ bfbs, root, fields, questions }: WorkerPlan) {
     const schema = eventSchema(bfbs, { root });
     const paths = new Set([...fields.map(({ path }) => path), OFFSET_FIELD]);
     this.#plan = columnPlan(schema, [...paths], { int64: 'bigint', numbers: 'float64' });
@@ -26,11 +26,12 @@ export class BatchReader {
     const columns = fields.map((field) => batchColumn(field, this.#columns.get(field.path)));
     const offsets = this.#columns.numbers(OFFSET_FIELD) as Float64Array;
     this.batch = { columns, offsets, length: 0 };
-    const rounded = aggregates.filter(({ what }) => !EXACT.has(what.kind));
+    const accumulators = questions.flatMap((question) => question.accumulators);
+    const rounded = accumulators.filter(({ gathering }) => !EXACT.has(gathering.kind));
     this.#rounded = columns.filter(
       (column, i): column is IntegerColumn =>
         (column.kind === 'int64' || column.kind === 'uint64') &&
-        rounded.some((aggregate) => aggregate.column === i),
+        rounded.some((each) => each.column === i),
     );
   }
 

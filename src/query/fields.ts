@@ -2,6 +2,7 @@
 import { nameOfValue, valueOfName } from '../events/enum-names.js';
 import type { EnumType, ScalarKind, ScalarType, Type, UnionType } from '../events/model.js';
 import type { EventSchema } from '../events/schema.js';
+import { nearestFirst } from './nearest.js';
 import type { QueryValue } from './query.js';
 
 /** What a column of a query holds. */
@@ -77,7 +78,10 @@ function unknown(
   where: string,
   there: readonly { readonly name: string }[],
 ): TypeError {
-  const names = there.map((each) => each.name).join(', ');
+  const names = nearestFirst(
+    name,
+    there.map((each) => each.name),
+  );
   return new TypeError(`Cannot find field ${path}: ${where} has no ${name}, but ${names}`);
 }
 

@@ -157,6 +157,8 @@ class Dictionary {
   #encodeNumbers(column: NumberColumn, rows: Uint32Array, count: number, codes: Uint32Array): void {
     const { numbers, nulls } = column;
     const every = this.#every === undefined ? 0 : Number(this.#every);
+    let previous = NaN;
+    let code = 0;
     for (let i = 0; i < count; i++) {
       const row = rows[i] as number;
       if (nulls !== undefined && nulls[row] === 1) {
@@ -164,7 +166,13 @@ class Dictionary {
         continue;
       }
       const value = numbers[row] as number;
-      codes[i] = this.#codeOfNumber(every === 0 ? value : Math.floor(value / every) * every);
+      const key = every === 0 ? value : Math.floor(value / every) * every;
+      // Neighbours share a bucket more often than not; what is not a number equals nothing.
+      if (key !== previous) {
+        code = this.#codeOfNumber(key);
+        previous = key;
+      }
+      codes[i] = code;
     }
   }
 
@@ -280,7 +288,11 @@ function areEqual({ words }: IntegerColumn, a: number, b: number): boolean {
   return words[2 * a] === words[2 * b] && words[2 * a + 1] === words[2 * b + 1];
 }
 
-function areTextsEqual({ buffer, starts, lengths }: StringColumn, a: number, b: number): boolean {
+export function areTextsEqual(
+  { buffer, starts, lengths }: StringColumn,
+  a: number,
+  b: number,
+): boolean {
   const length = lengths[a] as number;
   if (length !== lengths[b]) return false;
   const from = starts[a] as number;

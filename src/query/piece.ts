@@ -1,56 +1,82 @@
-/** A query over one piece of a log, in a pool's thread: batch after batch, column by column. */
+/** Queries over one piece of a log, in a pool's thread: batch after batch, column by column. */
 import type { Cursor } from '../read/cursor.js';
 import { accumulatorFor, type Accumulator, type Selection } from './accumulators.js';
 import { BATCH_ROWS, BatchReader } from './batch-reader.js';
+import type { Batch } from './batch.js';
 import { selectRows } from './filter.js';
 import { Groups, type Key } from './groups.js';
-import type { WorkerPlan } from './plan.js';
+import type { PlannedQuestion, WorkerPlan } from './plan.js';
 
-/** What a piece has found. Plain data. */
+/** What a piece has found out about one question. Plain data. */
 export interface PieceAnswer {
   /** Keys of each group. */
   readonly keys: readonly (readonly Key[])[];
-  /** For each aggregate, the state of its groups. */
+  /** For each accumulator, the state of its groups. */
   readonly states: readonly unknown[];
   /** Events that met the condition. */
   readonly events: number;
 }
 
-export function answerPiece(cursor: Cursor, plan: WorkerPlan): PieceAnswer {
+/** An answer for each question of the plan; the events are read once. */
+export function answerPiece(cursor: Cursor, plan: WorkerPlan): PieceAnswer[] {
   const reader = readerFor(plan);
-  const { batch } = reader;
-  const { offsets } = batch;
-  const groups = new Groups(plan.keys);
-  const accumulators = plan.aggregates.map(({ what, isInteger }) =>
-    accumulatorFor(what, isInteger),
-  );
-  const rows = new Uint32Array(BATCH_ROWS);
-  const rowGroups = new Uint32Array(BATCH_ROWS);
-  const withValue = new WithValue();
-  let events = 0;
+  const inquiries = plan.questions.map((question) => new Inquiry(question));
   while (reader.next(cursor)) {
-    const count = selectRows(plan.filter, batch, rows);
-    groups.assign(batch, rows, count, rowGroups);
-    const all: Selection = { rows, groups: rowGroups, count, offsets };
-    plan.aggregates.forEach((aggregate, i) => {
-      const accumulator = accumulators[i] as Accumulator;
-      const column = batch.columns[aggregate.column];
-      accumulator.reserve(groups.count);
-      accumulator.add(column?.nulls === undefined ? all : withValue.of(all, column.nulls), column);
-    });
-    events += count;
+    for (const inquiry of inquiries) inquiry.take(reader.batch);
   }
-  return answer(groups, accumulators, events);
+  return inquiries.map((inquiry) => inquiry.answer());
 }
 
-function answer(groups: Groups, accumulators: readonly Accumulator[], events: number): PieceAnswer {
-  const { count } = groups;
-  for (const each of accumulators) each.reserve(count);
-  return {
-    keys: Array.from({ length: count }, (_, group) => groups.keysOf(group)),
-    states: accumulators.map((each) => each.state(count)),
-    events,
-  };
+/** One question, as far as the batches have answered it. */
+class Inquiry {
+  readonly #question: PlannedQuestion;
+  readonly #groups: Groups;
+  readonly #accumulators: readonly Accumulator[];
+  readonly #rows = new Uint32Array(BATCH_ROWS);
+  readonly #rowGroups = new Uint32Array(BATCH_ROWS);
+  readonly #withValue = new WithValue();
+  #events = 0;
+
+  constructor(question: PlannedQuestion) {
+    this.#question = question;
+    this.#groups = new Groups(question.keys);
+    this.#accumulators = question.accumulators.map(({ gathering, isInteger }) =>
+      accumulatorFor(gathering, isInteger),
+    );
+  }
+
+  take(batch: Batch): void {
+    const rows = this.#rows;
+    const groups = this.#rowGroups;
+    const count = selectRows(this.#question.filter, batch, rows);
+    this.#groups.assign(batch, rows, count, groups);
+    const all: Selection = { rows, groups, count, offsets: batch.offsets };
+    let withValue = all;
+    let nulls: Uint8Array | undefined;
+    this.#question.accumulators.forEach(({ column: index }, i) => {
+      const accumulator = this.#accumulators[i] as Accumulator;
+      const column = batch.columns[index];
+      accumulator.reserve(this.#groups.count);
+      if (column?.nulls === undefined) accumulator.add(all, column);
+      else {
+        // Aggregates of one field stand side by side more often than not.
+        if (nulls !== column.nulls) withValue = this.#withValue.of(all, column.nulls);
+        nulls = column.nulls;
+        accumulator.add(withValue, column);
+      }
+    });
+    this.#events += count;
+  }
+
+  answer(): PieceAnswer {
+    const { count } = this.#groups;
+    for (const each of this.#accumulators) each.reserve(count);
+    return {
+      keys: Array.from({ length: count }, (_, group) => this.#groups.keysOf(group)),
+      states: this.#accumulators.map((each) => each.state(count)),
+      events: this.#events,
+    };
+  }
 }
 
 /** Selections of the rows that have a value. One at a time. */

@@ -2,34 +2,43 @@
 import { randomUUID } from 'node:crypto';
 import type { EventSchema } from '../events/schema.js';
 import { checkInteger } from '../options.js';
-import type { AggregateKind } from './accumulators.js';
+import { gatheringFor, type AggregateKind, type Gathering } from './accumulators.js';
 import { comparable, fieldAt, type Field } from './fields.js';
 import type { Comparison, Filter, Test } from './filter.js';
+import { FREQUENT_VALUES } from './frequent.js';
 import type { KeyPlan } from './groups.js';
+import { nearestFirst } from './nearest.js';
 import type { Aggregate, Condition, Grouping, Query } from './query.js';
 
 /** What the pieces' threads need. Plain data. */
 export interface WorkerPlan {
-  /** Of this query, so that a thread prepares itself once. */
+  /** Of these queries, so that a thread prepares itself once. */
   readonly id: string;
   readonly bfbs: Uint8Array;
   readonly root: string;
-  /** The columns. */
+  /** The columns of all questions. */
   readonly fields: readonly Field[];
-  readonly filter: Filter | undefined;
-  readonly keys: readonly KeyPlan[];
-  readonly aggregates: readonly PlannedAggregate[];
+  readonly questions: readonly PlannedQuestion[];
 }
 
-export interface PlannedAggregate {
-  readonly what: AggregateKind;
+export interface PlannedQuestion {
+  readonly filter: Filter | undefined;
+  readonly keys: readonly KeyPlan[];
+  readonly accumulators: readonly PlannedAccumulator[];
+}
+
+export interface PlannedAccumulator {
+  readonly gathering: Gathering;
   /** -1: none, every event counts. */
   readonly column: number;
   readonly isInteger: boolean;
 }
 
-export interface QueryPlan {
-  readonly forWorkers: WorkerPlan;
+/** How the table of one query is made of what the pieces answer. */
+export interface AnswerPlan {
+  readonly question: PlannedQuestion;
+  /** For each aggregate, which accumulator to ask. */
+  readonly results: readonly { readonly accumulator: number; readonly asked: AggregateKind }[];
   /** Keys first, then aggregates. */
   readonly names: readonly string[];
   /** For each name, the field that its values are values of, if they are. */
@@ -38,54 +47,104 @@ export interface QueryPlan {
   readonly limit: number;
 }
 
+/** Queries that are answered in one pass over the events. */
+export interface QueryPlan {
+  readonly forWorkers: WorkerPlan;
+  readonly answers: readonly AnswerPlan[];
+}
+
 const COMPARISONS = ['=', '!=', '<', '<=', '>', '>='];
-/** Aggregates whose result is a value of the field itself. */
-const OF_THE_FIELD = new Set(['min', 'max', 'first', 'last']);
+/** Aggregates whose result is a value of the field itself, or has such. */
+const OF_THE_FIELD = new Set(['min', 'max', 'first', 'last', 'frequent']);
+const TAKES_TEXT = new Set(['count', 'first', 'last', 'frequent']);
 const MAX_TOP = 10_000;
+/** By name, in the order in which they are explained. */
+const AGGREGATES = [
+  'count',
+  'sum',
+  'mean',
+  'variance',
+  'deviation',
+  'min',
+  'max',
+  'first',
+  'last',
+  'quantile',
+  'top',
+  'frequent',
+];
 
 /**
  * @throws {TypeError | RangeError}
  */
-export function planQuery(schema: EventSchema, query: Query): QueryPlan {
-  checkKeys('query', query, ['where', 'groupBy', 'select', 'orderBy', 'limit']);
-  const { where, groupBy = [], select = { count: { fn: 'count' } }, orderBy, limit } = query;
-  checkList('groupBy', groupBy);
-  checkKeys('select', select, Object.keys(select));
-  if (orderBy !== undefined) checkKeys('orderBy', orderBy, ['name', 'descending']);
-  if (limit !== undefined) checkInteger('limit', limit, 0, Number.MAX_SAFE_INTEGER);
+export function planQueries(schema: EventSchema, queries: readonly Query[]): QueryPlan {
   const columns = new Columns(schema);
-  const keys = groupBy.map((grouping) => planKey(columns, grouping));
-  const aggregates = Object.entries(select).map(([name, aggregate]) => ({
-    name,
-    ...planAggregate(columns, aggregate),
-  }));
-  const names = [...keys, ...aggregates].map(({ name }) => name);
-  checkNames(names);
-  const filter = where === undefined ? undefined : planFilter(columns, where);
-  const index = orderBy === undefined ? -1 : names.indexOf(orderBy.name);
-  if (orderBy !== undefined && index < 0) {
-    throw new TypeError(`Cannot order by ${orderBy.name}: the result has ${names.join(', ')}`);
-  }
+  const answers = queries.map((query) => planQuery(columns, query));
   return {
     forWorkers: {
       id: randomUUID(),
       bfbs: schema.bytes,
       root: schema.name,
       fields: columns.fields,
-      filter,
-      keys: keys.map(({ plan }) => plan),
-      aggregates: aggregates.map(({ plan }) => plan),
+      questions: answers.map(({ question }) => question),
     },
+    answers,
+  };
+}
+
+function planQuery(columns: Columns, query: Query): AnswerPlan {
+  checkKeys('query', query, ['where', 'groupBy', 'select', 'orderBy', 'limit']);
+  const { where, groupBy = [], select = { count: { fn: 'count' } }, orderBy, limit } = query;
+  checkList('groupBy', groupBy);
+  checkKeys('select', select, Object.keys(select));
+  if (orderBy !== undefined) checkKeys('orderBy', orderBy, ['name', 'descending']);
+  if (limit !== undefined) checkInteger('limit', limit, 0, Number.MAX_SAFE_INTEGER);
+  const keys = groupBy.map((grouping) => planKey(columns, grouping));
+  const accumulators = new Accumulators();
+  const aggregates = Object.entries(select).map(([name, aggregate]) => ({
+    name,
+    ...planAggregate(columns, accumulators, aggregate),
+  }));
+  const names = [...keys, ...aggregates].map(({ name }) => name);
+  checkNames(names);
+  const filter = where === undefined ? undefined : planFilter(columns, where);
+  return {
+    question: { filter, keys: keys.map(({ plan }) => plan), accumulators: accumulators.planned },
+    results: aggregates.map(({ result }) => result),
     names,
     shownAs: [...keys, ...aggregates].map(({ shownAs }) => shownAs),
-    orderBy: index < 0 ? undefined : { index, isDescending: orderBy?.descending === true },
+    orderBy: orderBy === undefined ? undefined : planOrder(names, orderBy),
     limit: limit ?? Infinity,
   };
+}
+
+function planOrder(
+  names: readonly string[],
+  { name, descending }: NonNullable<Query['orderBy']>,
+): NonNullable<AnswerPlan['orderBy']> {
+  const index = names.indexOf(name);
+  if (index >= 0) return { index, isDescending: descending === true };
+  throw new TypeError(`Cannot order by ${name}: the result has ${nearestFirst(name, names)}`);
+}
+
+/** What has to be gathered for a query, each once. */
+class Accumulators {
+  readonly planned: PlannedAccumulator[] = [];
+  readonly #numbers = new Map<string, number>();
+
+  add(planned: PlannedAccumulator): number {
+    const key = JSON.stringify(planned);
+    const held = this.#numbers.get(key);
+    if (held !== undefined) return held;
+    this.#numbers.set(key, this.planned.length);
+    return this.planned.push(planned) - 1;
+  }
 }
 
 /** The columns that a query needs, each once. */
 class Columns {
   readonly #schema: EventSchema;
+  readonly #numbers = new Map<string, number>();
   readonly fields: Field[] = [];
 
   constructor(schema: EventSchema) {
@@ -93,9 +152,10 @@ class Columns {
   }
 
   add(path: string): { readonly column: number; readonly field: Field } {
-    const held = this.fields.findIndex((field) => field.path === path);
-    if (held >= 0) return { column: held, field: this.fields[held] as Field };
+    const held = this.#numbers.get(path);
+    if (held !== undefined) return { column: held, field: this.fields[held] as Field };
     const field = fieldAt(this.#schema, path);
+    this.#numbers.set(path, this.fields.length);
     return { column: this.fields.push(field) - 1, field };
   }
 }
@@ -127,22 +187,26 @@ function checkEvery({ path, kind, isBoolean }: Field, every: number | bigint): v
 
 function planAggregate(
   columns: Columns,
+  accumulators: Accumulators,
   aggregate: Aggregate,
-): { plan: PlannedAggregate; shownAs: Field | undefined } {
+): { result: AnswerPlan['results'][number]; shownAs: Field | undefined } {
   checkKeys('aggregate', aggregate, ['fn', 'field', 'at', 'k']);
-  const what = kindOf(aggregate);
+  const asked = kindOf(aggregate);
+  const gathering = gatheringFor(asked);
   if (aggregate.field === undefined) {
-    if (what.kind !== 'count') throw new TypeError(`Cannot compute ${what.kind}: of which field?`);
-    return { plan: { what, column: -1, isInteger: false }, shownAs: undefined };
+    if (asked.kind !== 'count')
+      throw new TypeError(`Cannot compute ${asked.kind}: of which field?`);
+    const accumulator = accumulators.add({ gathering, column: -1, isInteger: false });
+    return { result: { accumulator, asked }, shownAs: undefined };
   }
   const { column, field } = columns.add(aggregate.field);
-  const takesText = ['count', 'first', 'last'].includes(what.kind);
-  if (field.kind === 'string' && !takesText) {
-    throw new TypeError(`Cannot compute ${what.kind} of ${field.path}: it is a string`);
+  if (field.kind === 'string' && !TAKES_TEXT.has(asked.kind)) {
+    throw new TypeError(`Cannot compute ${asked.kind} of ${field.path}: it is a string`);
   }
   const isInteger = field.kind === 'int64' || field.kind === 'uint64';
-  const shownAs = OF_THE_FIELD.has(what.kind) ? field : undefined;
-  return { plan: { what, column, isInteger }, shownAs };
+  const accumulator = accumulators.add({ gathering, column, isInteger });
+  const shownAs = OF_THE_FIELD.has(asked.kind) ? field : undefined;
+  return { result: { accumulator, asked }, shownAs };
 }
 
 function kindOf(aggregate: Aggregate): AggregateKind {
@@ -153,6 +217,9 @@ function kindOf(aggregate: Aggregate): AggregateKind {
     case 'top':
       checkInteger('k', aggregate.k, 1, MAX_TOP);
       return { kind: 'top', k: aggregate.k };
+    case 'frequent':
+      checkInteger('k', aggregate.k, 1, FREQUENT_VALUES);
+      return { kind: 'frequent', k: aggregate.k };
     case 'count':
     case 'sum':
     case 'mean':
@@ -164,8 +231,13 @@ function kindOf(aggregate: Aggregate): AggregateKind {
     case 'last':
       return { kind: aggregate.fn };
     default:
-      throw new TypeError(`Cannot compute ${JSON.stringify((aggregate as Aggregate).fn)}`);
+      throw unknownAggregate((aggregate as Aggregate).fn);
   }
+}
+
+function unknownAggregate(fn: unknown): TypeError {
+  const there = nearestFirst(String(fn), AGGREGATES);
+  return new TypeError(`Cannot compute ${JSON.stringify(fn)}: there are ${there}`);
 }
 
 function planFilter(columns: Columns, condition: Condition): Filter {

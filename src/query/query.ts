@@ -7,8 +7,9 @@ import { runScan, type ScannedLog, type ScanResult } from '../scan/scan.js';
 import type { TopEntry } from './accumulators.js';
 import type { Comparison } from './filter.js';
 import { Answer } from './answer.js';
+import type { FrequentValues } from './frequent.js';
 import type { PieceAnswer } from './piece.js';
-import { planQuery } from './plan.js';
+import { planQueries } from './plan.js';
 
 /**
  * What values are compared with. A 64-bit integer beyond 2^53 is a `bigint`, or text, as JSON has no such
@@ -41,13 +42,17 @@ export type Grouping =
  * - `min`, `max`, `first`, `last` (in the order of the log): exact.
  * - `quantile`: the value below which the share `at` lies, within 1 % of the value.
  * - `top`: the `k` largest values with the offsets of their events.
+ * - `frequent`: the `k` values that occur most often, with their counts. These are exact as long as a group
+ *   has no more than 1,024 different values, none longer than 1,024 characters; beyond that, the result
+ *   says by how much they may be too small, which is less than a thousandth of the group's events (but
+ *   for long strings: as many as there are). Its memory is bounded, which grouping by the field is not.
  */
 export type Aggregate =
   | { readonly fn: 'count'; readonly field?: string }
   | { readonly fn: 'sum' | 'mean' | 'variance' | 'deviation'; readonly field: string }
   | { readonly fn: 'min' | 'max' | 'first' | 'last'; readonly field: string }
   | { readonly fn: 'quantile'; readonly field: string; readonly at: number }
-  | { readonly fn: 'top'; readonly field: string; readonly k: number };
+  | { readonly fn: 'top' | 'frequent'; readonly field: string; readonly k: number };
 
 export interface Query {
   readonly where?: Condition;
@@ -62,7 +67,7 @@ export interface Query {
 }
 
 /** `null` where a group has no value. */
-export type Cell = number | bigint | string | boolean | null | readonly TopEntry[];
+export type Cell = number | bigint | string | boolean | null | readonly TopEntry[] | FrequentValues;
 
 /** A table: a row for each group, a column for each key and each aggregate, in that order. */
 export interface QueryTable {
@@ -94,15 +99,32 @@ export interface QuerySettings extends ScanSettings {
 export async function queryEvents<Event, View>(
   log: ScannedLog | EventReader<Event, View>,
   query: Query,
-  { schema: given, ...settings }: QuerySettings = {},
+  settings: QuerySettings = {},
 ): Promise<ScanResult<QueryTable>> {
+  const result = await answerQueries(log, () => [query], settings);
+  return { ...result, value: result.value[0] as QueryTable };
+}
+
+/**
+ * Answers several queries in one pass over the events.
+ * @throws as `queryEvents`
+ */
+export async function answerQueries<Event, View>(
+  log: ScannedLog | EventReader<Event, View>,
+  queriesOf: (schema: EventSchema) => readonly Query[],
+  { schema: given, ...settings }: QuerySettings = {},
+): Promise<ScanResult<QueryTable[]>> {
   const scanned = log instanceof EventReader ? log.records : log;
-  const schema = given ?? (log instanceof EventReader ? log.schema : undefined);
-  const plan = planQuery(schemaOf(scanned, schema), query);
-  const work = { function: { module: MODULE, name: 'answerPiece' }, args: plan.forWorkers };
-  const reduce = (whole: Answer, part: PieceAnswer): Answer => whole.add(part);
-  const result = await runScan(scanned, settings, work, { reduce, initial: new Answer(plan) });
-  return { ...result, value: result.value.table() };
+  const schema = schemaOf(scanned, given ?? (log instanceof EventReader ? log.schema : undefined));
+  const { forWorkers, answers } = planQueries(schema, queriesOf(schema));
+  const work = { function: { module: MODULE, name: 'answerPiece' }, args: forWorkers };
+  const initial = answers.map((answer) => new Answer(answer));
+  const reduce = (wholes: Answer[], parts: PieceAnswer[]): Answer[] => {
+    wholes.forEach((whole, i) => whole.add(parts[i] as PieceAnswer));
+    return wholes;
+  };
+  const result = await runScan(scanned, settings, work, { reduce, initial });
+  return { ...result, value: result.value.map((answer) => answer.table()) };
 }
 
 function schemaOf(log: ScannedLog, given: EventSchema | undefined): EventSchema {

@@ -32,7 +32,7 @@ const TABLE: readonly (readonly [what: string, query: unknown, message: string])
   [
     'an unknown field',
     { groupBy: ['nn'] },
-    'Cannot find field nn: misuse.Event has no nn, but time_ns, n, ok, kind, text, at, list, part, body',
+    'Cannot find field nn: misuse.Event has no nn, but n, time_ns, ok, kind, text, at, list, part, body',
   ],
   ['a deprecated field', { groupBy: ['gone'] }, 'Cannot find field gone: misuse.Event has no gone'],
   [
@@ -65,8 +65,8 @@ const TABLE: readonly (readonly [what: string, query: unknown, message: string])
   ],
   [
     'an unknown function',
-    { select: { a: { fn: 'median', field: 'n' } } },
-    'Cannot compute "median"',
+    { select: { a: { fn: 'maen', field: 'n' } } },
+    'Cannot compute "maen": there are mean, count, sum, variance, deviation, min, max, first, last, quantile, top, frequent',
   ],
   ['a sum of nothing', { select: { a: { fn: 'sum' } } }, 'Cannot compute sum: of which field?'],
   [

@@ -16,8 +16,8 @@ import {
   type QueryTable,
 } from '../../src/index.js';
 import { Answer } from '../../src/query/answer.js';
-import { answerPiece } from '../../src/query/piece.js';
-import { planQuery } from '../../src/query/plan.js';
+import { answerPiece, type PieceAnswer } from '../../src/query/piece.js';
+import { planQueries, type AnswerPlan } from '../../src/query/plan.js';
 import { Flatc } from '../support/flatc.js';
 import { temporaryLogPath } from '../support/temporary-log.js';
 import { answerPlainly, type PlainEvent } from './naive-query.js';
@@ -239,12 +239,12 @@ function asRead(events: readonly PlainEvent[]): PlainEvent[] {
 
 /** As `queryEvents` does it, but in this thread: starting threads takes longer than all of it. */
 function answerHere(log: string, asked: Query, pieceRecords: number): QueryTable {
-  const plan = planQuery(schema, asked);
-  const answer = new Answer(plan);
+  const { forWorkers, answers } = planQueries(schema, [asked]);
+  const answer = new Answer(answers[0] as AnswerPlan);
   const reader = openReader(log);
   for (let from = 0; from < reader.committedOffset; from += pieceRecords) {
     const cursor = reader.cursor({ from, to: from + pieceRecords, snapshot: true });
-    answer.add(structuredClone(answerPiece(cursor, plan.forWorkers)));
+    answer.add(structuredClone(answerPiece(cursor, forWorkers))[0] as PieceAnswer);
     cursor.close();
   }
   reader.close();
