@@ -143,6 +143,10 @@ export {
   type CaptureProgress,
   type CaptureReport,
 } from './capture/report.js';
+export type { FrequentValue, FrequentValues } from './query/frequent.js';
+export { eventFields, type EventField } from './query/event-fields.js';
+export { eventStats, type EventStats, type FieldStats, type StatsOptions } from './query/stats.js';
+export { isTimeField, unitNsOf } from './query/time-units.js';
 export type { Rejected } from './capture/intake.js';
 export { iterableSource, type IterableSourceOptions } from './capture/iterable.js';
 export type { CaptureSource, Intake, Origin } from './capture/source.js';

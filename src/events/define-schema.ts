@@ -96,7 +96,8 @@ function definitionOf(
   return { ...common, type: WORDS[type.scalar], ...(isOptional ? { optional: true } : {}) };
 }
 
-const WORDS: Readonly<Record<ScalarKind, FieldType>> = {
+/** What the schema language calls them. */
+export const WORDS: Readonly<Record<ScalarKind, FieldType>> = {
   bool: 'bool',
   int8: 'byte',
   uint8: 'ubyte',

@@ -14,6 +14,8 @@ export interface Selection {
   readonly groups: Uint32Array;
   readonly count: number;
   readonly offsets: Float64Array;
+  /** All are of one group, as in a query without groups, and mostly in buckets of time. */
+  readonly isOneGroup: boolean;
 }
 
 export type Shown = number | bigint | string | null | readonly TopEntry[] | FrequentValues;
@@ -119,8 +121,13 @@ class Count implements Accumulator {
     this.#counts.reserve(groups);
   }
 
-  add({ groups, count }: Selection): void {
+  add({ groups, count, isOneGroup }: Selection): void {
     const counts = this.#counts.values;
+    if (isOneGroup) {
+      const group = groups[0] as number;
+      if (count > 0) counts[group] = (counts[group] as number) + count;
+      return;
+    }
     for (let i = 0; i < count; i++) {
       const group = groups[i] as number;
       counts[group] = (counts[group] as number) + 1;
@@ -163,8 +170,12 @@ class Sum implements Accumulator {
     for (const each of [this.#sums, this.#lost, this.#counts]) each.reserve(groups);
   }
 
-  add({ rows, groups, count }: Selection, column?: BatchColumn): void {
+  add({ rows, groups, count, isOneGroup }: Selection, column?: BatchColumn): void {
     const { numbers } = column as NumberColumn;
+    if (isOneGroup) {
+      this.#addToOne(groups[0] as number, rows, count, numbers);
+      return;
+    }
     const sums = this.#sums.values;
     const lost = this.#lost.values;
     const counts = this.#counts.values;
@@ -180,6 +191,22 @@ class Sum implements Accumulator {
     }
   }
 
+  /** In registers: through memory, each addition would wait for the one before. */
+  #addToOne(group: number, rows: Uint32Array, count: number, numbers: Float64Array): void {
+    if (count === 0) return;
+    let sum = this.#sums.values[group] as number;
+    let lost = this.#lost.values[group] as number;
+    for (let i = 0; i < count; i++) {
+      const value = numbers[rows[i] as number] as number;
+      const total = sum + value;
+      lost += Math.abs(sum) >= Math.abs(value) ? sum - total + value : value - total + sum;
+      sum = total;
+    }
+    this.#sums.values[group] = sum;
+    this.#lost.values[group] = lost;
+    this.#counts.values[group] = (this.#counts.values[group] as number) + count;
+  }
+
   state(groups: number): SumState {
     return {
       sums: this.#sums.values.slice(0, groups),
@@ -193,7 +220,7 @@ class Sum implements Accumulator {
     const rows = Uint32Array.from(to, (_, i) => i);
     const count = state.sums.length;
     const before = this.#counts.values.slice();
-    this.add({ rows, groups: to, count, offsets: NONE }, values);
+    this.add({ rows, groups: to, count, offsets: NONE, isOneGroup: false }, values);
     for (let g = 0; g < count; g++) {
       const group = to[g] as number;
       const lost = this.#lost.values;
@@ -232,8 +259,12 @@ class Spread implements Accumulator {
     for (const each of [this.#counts, this.#means, this.#squares]) each.reserve(groups);
   }
 
-  add({ rows, groups, count }: Selection, column?: BatchColumn): void {
+  add({ rows, groups, count, isOneGroup }: Selection, column?: BatchColumn): void {
     const { numbers } = column as NumberColumn;
+    if (isOneGroup) {
+      this.#addToOne(groups[0] as number, rows, count, numbers);
+      return;
+    }
     const counts = this.#counts.values;
     const means = this.#means.values;
     const squares = this.#squares.values;
@@ -249,6 +280,22 @@ class Spread implements Accumulator {
     }
   }
 
+  /** The mean first, then the differences from it: no division per value. */
+  #addToOne(group: number, rows: Uint32Array, count: number, numbers: Float64Array): void {
+    if (count === 0) return;
+    const first = numbers[rows[0] as number] as number;
+    // Differences from the first value stay exact where all values are the same, however large.
+    let sum = 0;
+    for (let i = 0; i < count; i++) sum += (numbers[rows[i] as number] as number) - first;
+    const mean = first + sum / count;
+    let squares = 0;
+    for (let i = 0; i < count; i++) {
+      const delta = (numbers[rows[i] as number] as number) - mean;
+      squares += delta * delta;
+    }
+    this.#merge(group, count, mean, squares);
+  }
+
   state(groups: number): SpreadState {
     return {
       counts: this.#counts.values.slice(0, groups),
@@ -260,18 +307,20 @@ class Spread implements Accumulator {
   absorb(state: SpreadState, to: Uint32Array): void {
     state.counts.forEach((added, g) => {
       if (added === 0) return;
-      const group = to[g] as number;
-      const had = this.#counts.values[group] as number;
-      const n = had + added;
-      const delta = (state.means[g] as number) - (this.#means.values[group] as number);
-      const mean = this.#means.values[group] as number;
-      const squares = (this.#squares.values[group] as number) + (state.squares[g] as number);
-      this.#counts.values[group] = n;
-      this.#means.values[group] = mean + delta * (added / n);
-      // Where there was nothing the difference is the mean itself, whose square may be infinite.
-      this.#squares.values[group] =
-        had === 0 ? squares : squares + delta * delta * ((had * added) / n);
+      this.#merge(to[g] as number, added, state.means[g] as number, state.squares[g] as number);
     });
+  }
+
+  #merge(group: number, added: number, mean: number, squares: number): void {
+    const had = this.#counts.values[group] as number;
+    const n = had + added;
+    const held = this.#means.values[group] as number;
+    const delta = mean - held;
+    const both = (this.#squares.values[group] as number) + squares;
+    this.#counts.values[group] = n;
+    // Where there was nothing the difference is the mean itself, whose square may be infinite.
+    this.#means.values[group] = had === 0 ? mean : held + delta * (added / n);
+    this.#squares.values[group] = had === 0 ? squares : both + delta * delta * ((had * added) / n);
   }
 
   /** Of one value alone there is none. */
@@ -300,8 +349,12 @@ class Extreme implements Accumulator {
     this.#seen.reserve(groups);
   }
 
-  add({ rows, groups, count }: Selection, column?: BatchColumn): void {
+  add({ rows, groups, count, isOneGroup }: Selection, column?: BatchColumn): void {
     const { numbers } = column as NumberColumn;
+    if (isOneGroup) {
+      this.#addToOne(groups[0] as number, rows, count, numbers);
+      return;
+    }
     const values = this.#values.values;
     const seen = this.#seen.values;
     const sign = this.#isMax ? 1 : -1;
@@ -313,6 +366,21 @@ class Extreme implements Accumulator {
         if (sign * value > sign * (values[group] as number)) values[group] = value;
       } else if (seen[group] === 0) seen[group] = 1;
     }
+  }
+
+  #addToOne(group: number, rows: Uint32Array, count: number, numbers: Float64Array): void {
+    if (count === 0) return;
+    const isMax = this.#isMax;
+    let best = this.#values.values[group] as number;
+    let numbersSeen = 0;
+    for (let i = 0; i < count; i++) {
+      const value = numbers[rows[i] as number] as number;
+      if (isMax ? value > best : value < best) best = value;
+      numbersSeen += value === value ? 1 : 0;
+    }
+    this.#values.values[group] = best;
+    const seen = numbersSeen > 0 ? 2 : 1;
+    this.#seen.values[group] = Math.max(this.#seen.values[group] as number, seen);
   }
 
   state(groups: number): { values: Float64Array; seen: Float64Array } {
@@ -472,10 +540,14 @@ class Sketches implements Accumulator {
     while (this.#sketches.length < groups) this.#sketches.push(new QuantileSketch());
   }
 
-  add({ rows, groups, count }: Selection, column?: BatchColumn): void {
+  add({ rows, groups, count, isOneGroup }: Selection, column?: BatchColumn): void {
     const { numbers } = column as NumberColumn | IntegerColumn;
     const words = new Int32Array(numbers.buffer, numbers.byteOffset, 2 * numbers.length);
     const sketches = this.#sketches;
+    if (isOneGroup) {
+      if (count > 0) (sketches[groups[0] as number] as QuantileSketch).addRows(words, rows, count);
+      return;
+    }
     for (let i = 0; i < count; i++) {
       const row = rows[i] as number;
       const sketch = sketches[groups[i] as number] as QuantileSketch;

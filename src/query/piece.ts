@@ -50,7 +50,8 @@ class Inquiry {
     const groups = this.#rowGroups;
     const count = selectRows(this.#question.filter, batch, rows);
     this.#groups.assign(batch, rows, count, groups);
-    const all: Selection = { rows, groups, count, offsets: batch.offsets };
+    const isOneGroup = this.#groups.count === 1 || areSame(groups, count);
+    const all: Selection = { rows, groups, count, offsets: batch.offsets, isOneGroup };
     let withValue = all;
     let nulls: Uint8Array | undefined;
     this.#question.accumulators.forEach(({ column: index }, i) => {
@@ -79,12 +80,18 @@ class Inquiry {
   }
 }
 
+function areSame(groups: Uint32Array, count: number): boolean {
+  const first = groups[0];
+  for (let i = 1; i < count; i++) if (groups[i] !== first) return false;
+  return true;
+}
+
 /** Selections of the rows that have a value. One at a time. */
 class WithValue {
   readonly #rows = new Uint32Array(BATCH_ROWS);
   readonly #groups = new Uint32Array(BATCH_ROWS);
 
-  of({ rows, groups, count, offsets }: Selection, nulls: Uint8Array): Selection {
+  of({ rows, groups, count, offsets, isOneGroup }: Selection, nulls: Uint8Array): Selection {
     let kept = 0;
     for (let i = 0; i < count; i++) {
       const row = rows[i] as number;
@@ -92,7 +99,7 @@ class WithValue {
       this.#groups[kept] = groups[i] as number;
       kept += 1 - (nulls[row] as number);
     }
-    return { rows: this.#rows, groups: this.#groups, count: kept, offsets };
+    return { rows: this.#rows, groups: this.#groups, count: kept, offsets, isOneGroup };
   }
 }
 

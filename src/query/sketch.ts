@@ -47,6 +47,14 @@ export class QuantileSketch {
     else this.#positive.add(high >>> KEY_SHIFT, 1);
   }
 
+  /** Takes doubles by the rows in which they stand, as pairs of words. */
+  addRows(doubles: Int32Array, rows: Uint32Array, count: number): void {
+    for (let i = 0; i < count; i++) {
+      const row = rows[i] as number;
+      this.add(doubles[2 * row + 1] as number, doubles[2 * row] as number);
+    }
+  }
+
   /** The value below which the share `at` of all values lies; `undefined` if there are none. */
   quantile(at: number): number | undefined {
     const negatives = this.#negative.total();

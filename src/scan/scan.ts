@@ -132,7 +132,7 @@ export function openFor(
 }
 
 /** The range, by the options or as a cursor's description has it. */
-function rangeOf(reader: Reader, log: ScannedLog, { from, to }: ScanSettings): OffsetRange {
+export function rangeOf(reader: Reader, log: ScannedLog, { from, to }: ScanSettings): OffsetRange {
   const described: Partial<CursorDescription> =
     typeof log === 'string' || log instanceof Reader ? {} : log;
   const end = to === undefined ? described.to : to;

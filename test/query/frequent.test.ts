@@ -61,6 +61,7 @@ function addNumbers(accumulator: Accumulator, numbers: readonly number[]): void 
     groups: new Uint32Array(count),
     count,
     offsets: new Float64Array(count),
+    isOneGroup: true,
   };
   accumulator.add(selection, column);
 }
