@@ -11,8 +11,10 @@ import { EXIT_CODES_HELP, EXIT_OK, EXIT_STORAGE, exitCodeOf } from './exit-codes
 import { generateCommand } from './generate.js';
 import { infoCommand } from './info.js';
 import { printError } from './output.js';
+import { queryCommand } from './query.js';
 import { repairCommand } from './repair.js';
 import { scanCommand } from './scan.js';
+import { statsCommand } from './stats.js';
 import { tailCommand } from './tail.js';
 import { topCommand } from './top.js';
 import { verifyCommand } from './verify.js';
@@ -25,6 +27,8 @@ const VERBS = [
   infoCommand,
   topCommand,
   scanCommand,
+  queryCommand,
+  statsCommand,
   verifyCommand,
   repairCommand,
   generateCommand,

@@ -1,19 +1,17 @@
 /** `scan`: a question put to every record, in several threads. */
 import { Command, Option } from 'commander';
-import { openReader, type Reader, type ScanResult, type ScanSettings } from '../index.js';
-import { parseJson, parseWorkers } from './arguments.js';
-import { EXIT_CODES_HELP, EXIT_DAMAGE, InputError } from './exit-codes.js';
-import { Interruption } from './interruption.js';
+import type { Reader, ScanResult, ScanSettings } from '../index.js';
+import { parseJson } from './arguments.js';
+import { EXIT_CODES_HELP, InputError } from './exit-codes.js';
 import { moduleScan, type ModuleOptions } from './module-scan.js';
-import { note, print } from './output.js';
-import { ProgressLine } from './progress.js';
+import { print } from './output.js';
 import {
   LIMIT_OPTION,
   READY_MADE_OPTIONS,
   readyMadeScan,
   type ReadyMadeOptions,
 } from './ready-made-scan.js';
-import { addRangeOptions, damageAtEnd, resolveRange, type RangeOptions } from './range.js';
+import { addScanningOptions, scanning, tellDamage, type ScanningOptions } from './scanning.js';
 import { jsonOf, textOf } from './value-format.js';
 
 const HELP = `
@@ -44,10 +42,7 @@ Examples:
   $ stratalog scan journal --module ./sum.js --json | jq .records
 ${EXIT_CODES_HELP}`;
 
-interface Options extends RangeOptions, ReadyMadeOptions, Partial<ModuleOptions> {
-  readonly flushed?: boolean;
-  readonly workers?: number;
-  readonly skipDamage?: boolean;
+interface Options extends ScanningOptions, ReadyMadeOptions, Partial<ModuleOptions> {
   readonly json?: boolean;
 }
 
@@ -71,10 +66,7 @@ export function scanCommand(): Command {
     .option('--export <name>', "export that is the function (default: 'default')")
     .addOption(new Option('--args <json>', "the function's second argument").argParser(parseJson))
     .option('--reduce <name>', 'export that puts the results together');
-  return addRangeOptions(command)
-    .option('--flushed', 'only records that a power cut cannot take back')
-    .option('--workers <n>', 'threads (default: as many as the machine runs)', parseWorkers)
-    .option('--skip-damage', 'step over damage, and tell of it')
+  return addScanningOptions(command)
     .option('--json', 'print JSON: the value, and what was scanned')
     .addHelpText('after', HELP)
     .action(scan);
@@ -82,18 +74,8 @@ export function scanCommand(): Command {
 
 async function scan(path: string, options: Options): Promise<void> {
   const { run, describe } = await questionOf(options);
-  const bound = options.flushed === true ? 'flushed' : 'committed';
-  const reader = openReader(path, { bound });
-  try {
-    const result = await interruptible((settings) => run(reader, settings), {
-      ...rangeOf(reader, options),
-      workers: options.workers,
-      onDamage: options.skipDamage === true ? 'skip' : 'error',
-    });
-    if (result !== undefined) show(result, describe, options);
-  } finally {
-    reader.close();
-  }
+  const result = await scanning('scan', path, options, run);
+  if (result !== undefined) show(result, describe, options);
 }
 
 /** What the options ask for. */
@@ -111,35 +93,6 @@ async function questionOf({ module, ...options }: Options): Promise<Question> {
   );
 }
 
-/** Not told where to end, the scan finds the end itself, and tells of damage there. */
-function rangeOf(reader: Reader, options: Options): ScanSettings {
-  const { from, to } = resolveRange(reader, options);
-  if (damageAtEnd(reader, options, to) !== undefined) return { from };
-  return { from, to: Math.max(from, to) };
-}
-
-/** Draws a bar while the scan runs. `undefined`: a signal has stopped it. */
-async function interruptible(
-  run: (settings: ScanSettings) => Promise<ScanResult<unknown>>,
-  settings: ScanSettings,
-): Promise<ScanResult<unknown> | undefined> {
-  const controller = new AbortController();
-  const interruption = new Interruption(() => controller.abort());
-  const progress = new ProgressLine();
-  const onProgress: ScanSettings['onProgress'] = ({ bytes, totalBytes }) =>
-    progress.update(() => progress.bar('scan', Math.min(1, bytes / Math.max(1, totalBytes))));
-  try {
-    return await run({ ...settings, onProgress, signal: controller.signal });
-  } catch (error) {
-    if (interruption.signal === undefined) throw error;
-    interruption.setExitCode();
-    return undefined;
-  } finally {
-    progress.end();
-    interruption.release();
-  }
-}
-
 function show(
   result: ScanResult<unknown>,
   describe: Question['describe'],
@@ -147,6 +100,5 @@ function show(
 ): void {
   const text = json === true ? jsonOf(result, 2) : describe(result.value);
   if (text !== '') print(text);
-  for (const { message } of result.damage) note(message);
-  if (result.damage.length > 0) process.exitCode = EXIT_DAMAGE;
+  tellDamage(result);
 }

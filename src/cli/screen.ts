@@ -1,5 +1,6 @@
 /** Lines on a terminal, drawn over those drawn before. */
 import type { Terminal } from './progress.js';
+import { cut } from './terminal-text.js';
 
 /** What is to be drawn into so many columns. */
 type Describe = (columns: number) => readonly string[];
@@ -58,25 +59,4 @@ export class Screen {
     const drawn = lines.map((line) => `${cut(line, columns)}${CLEAR_REST_OF_LINE}\n`).join('');
     this.#terminal.write(`${HOME}${drawn}${CLEAR_BELOW}`);
   }
-}
-
-/** As much of a line as fits into so many columns, without what would move the cursor. */
-function cut(line: string, columns: number): string {
-  let shown = '';
-  let width = 0;
-  for (const character of line) {
-    width += columnsOf(character);
-    if (width > columns) break;
-    shown += isControl(character) ? '?' : character;
-  }
-  return shown;
-}
-
-/** At most: from Hangul on, many characters are two columns wide. */
-function columnsOf(character: string): number {
-  return character >= '\u1100' ? 2 : 1;
-}
-
-function isControl(character: string): boolean {
-  return character < ' ' || (character >= '\u007F' && character < '\u00A0');
 }
