@@ -55,7 +55,8 @@ function nanoseconds(cell: Cell, unitNs: number): bigint | null | undefined {
   if (!isInteger && !(typeof cell === 'number' && Number.isFinite(cell))) return undefined;
   const ns = isInteger
     ? BigInt(cell as number | bigint) * BigInt(unitNs)
-    : BigInt(Math.round((cell as number) * unitNs));
+    : // A mean of nanoseconds is that exact.
+      BigInt(Math.round(((cell as number) * unitNs) / 1000)) * 1000n;
   return ns > -MAX_NS && ns < MAX_NS ? ns : undefined;
 }
 

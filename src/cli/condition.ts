@@ -61,7 +61,7 @@ function misunderstood(text: string): InputError {
 
 /** At commas, but for those within quotes. */
 function splitWords(text: string): string[] {
-  const words = text.match(/"(?:[^"\\]|\\.)*"|'[^']*'|[^,]+/g) ?? [];
+  const words = text.match(/\s*(?:"(?:[^"\\]|\\.)*"|'[^']*'|[^,]+)/g) ?? [];
   return words.map((word) => word.trim());
 }
 

@@ -19,7 +19,8 @@ export function parseGrouping(text: string): Grouping {
   return { field, ...every, ...(as === undefined ? {} : { as }) };
 }
 
-function widthOf(field: string, text: string): number {
+function widthOf(field: string, text: string): number | bigint {
+  if (/^\d{16,}$/.test(text)) return BigInt(text);
   if (/^\d*\.?\d+(?:e[-+]?\d+)?$/i.test(text)) return Number(text);
   const ns = durationNs(text);
   if (ns === undefined) {
@@ -28,11 +29,16 @@ function widthOf(field: string, text: string): number {
     );
   }
   const unitNs = unitNsOf(field);
-  if (unitNs !== undefined) return ns / unitNs;
+  if (unitNs !== undefined) return whole(ns / unitNs);
   throw new InputError(
     `Cannot make buckets of ${field} by ${text}: its name does not end with a unit of time (_ns, _us, _ms, ` +
       `_s), so give the width as a number`,
   );
+}
+
+/** Half a year in nanoseconds is past 2^53. */
+function whole(width: number): number | bigint {
+  return Number.isInteger(width) && !Number.isSafeInteger(width) ? BigInt(width) : width;
 }
 
 const AGGREGATE =

@@ -12,6 +12,7 @@ export interface TableColumn {
 const GAP = '  ';
 /** Of long texts, so much is shown even where there is room. */
 const MAX_CELL = 48;
+const MAX_PADDING = 200;
 /** Columns of text become as narrow as this, rather than that the table is turned. */
 const MIN_CELL = 8;
 
@@ -40,7 +41,7 @@ export function tableLines(
   const natural = shown.map(({ name, cells }) =>
     cells.reduce((most, cell) => Math.max(most, widthOf(cell)), widthOf(name)),
   );
-  if (width === undefined) return aligned(shown, natural);
+  if (width === undefined) return inFull(shown, natural);
   const widths = fitted(shown, natural, width);
   if (widths !== undefined) return aligned(shown, widths);
   return (repeat ? parted(shown, natural, width) : undefined) ?? turned(shown, width);
@@ -106,12 +107,22 @@ function widestText(columns: readonly TableColumn[], widths: readonly number[]):
 }
 
 function aligned(columns: readonly TableColumn[], widths: readonly number[]): string[] {
+  const cut = columns.map((column, i) => {
+    const own = widths[i] as number;
+    const cells = column.cells.map((cell) => shorten(cell, own));
+    return { ...column, name: shorten(column.name, own), cells };
+  });
+  return inFull(cut, widths);
+}
+
+/** Nothing is cut. One very long text does not make all lines as long. */
+function inFull(columns: readonly TableColumn[], widths: readonly number[]): string[] {
   const rows = columns[0]?.cells.length ?? 0;
   const line = (cellOf: (column: TableColumn) => string): string =>
     columns
       .map((column, i) => {
-        const own = widths[i] as number;
-        return pad(shorten(cellOf(column), own), own, column.isNumeric ? 'left' : 'right');
+        const own = Math.min(widths[i] as number, MAX_PADDING);
+        return pad(cellOf(column), own, column.isNumeric ? 'left' : 'right');
       })
       .join(GAP)
       .trimEnd();
@@ -130,15 +141,21 @@ function turned(columns: readonly TableColumn[], width: number): string[] {
   const lines: string[] = [];
   for (let row = 0; row < rows; row++) {
     if (row > 0) lines.push('');
-    for (const { name, cells } of columns) {
+    for (const { name, cells, isNumeric } of columns) {
       const cell = cells[row] as string;
       const room = width - nameWidth - GAP.length;
       if (widthOf(name) <= nameWidth && widthOf(cell) <= room) {
         lines.push(`${colours.bold(pad(name, nameWidth, 'right'))}${GAP}${cell}`.trimEnd());
       } else {
-        lines.push(colours.bold(shorten(name, width)), `${GAP}${shorten(cell, width - 2)}`);
+        const value = isNumeric ? broken(cell, width - 2) : [shorten(cell, width - 2)];
+        lines.push(colours.bold(shorten(name, width)), ...value.map((part) => GAP + part));
       }
     }
   }
   return lines;
+}
+
+/** All of it, in as many lines as it takes: half a number would be another one. */
+function broken(text: string, width: number): string[] {
+  return text.match(new RegExp(`.{1,${width}}`, 'g')) ?? [''];
 }

@@ -165,23 +165,32 @@ function planKey(
   grouping: Grouping,
 ): { name: string; plan: KeyPlan; shownAs: Field } {
   if (typeof grouping !== 'string') checkKeys('grouping', grouping, ['field', 'every', 'as']);
-  const { field: path, every, as } = typeof grouping === 'string' ? only(grouping) : grouping;
+  const {
+    field: path,
+    every: width,
+    as,
+  } = typeof grouping === 'string' ? only(grouping) : grouping;
   const { column, field } = columns.add(path);
+  // JSON has no integers past 2^53.
+  const every = typeof width === 'string' && /^\d+$/.test(width) ? BigInt(width) : width;
   if (every !== undefined) checkEvery(field, every);
   return { name: as ?? path, plan: { column, every }, shownAs: field };
 }
 
-function only(field: string): { field: string; every?: number; as?: string } {
+function only(field: string): { field: string; every?: undefined; as?: undefined } {
   return { field };
 }
 
-function checkEvery({ path, kind, isBoolean }: Field, every: number | bigint): void {
+function checkEvery(
+  { path, kind, isBoolean }: Field,
+  every: number | bigint | string,
+): asserts every is number | bigint {
   if (kind === 'string' || isBoolean) {
     throw new TypeError(`Cannot make buckets of ${path}: it is no number`);
   }
   const isWhole = typeof every === 'bigint' || Number.isSafeInteger(every);
   const fits = kind === 'number' ? Number.isFinite(Number(every)) : isWhole;
-  if (every > 0 && fits) return;
+  if (typeof every !== 'string' && every > 0 && fits) return;
   throw new RangeError(`Cannot make buckets of ${path}: their width is ${String(every)}`);
 }
 

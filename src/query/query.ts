@@ -32,15 +32,24 @@ export type Condition =
   | { readonly any: readonly Condition[] }
   | { readonly not: Condition };
 
-/** A field whose values make groups; with `every`, buckets of a number or time, named by where they begin. */
+/**
+ * A field whose values make groups; with `every`, buckets of a number or time, named by where they begin.
+ * A width beyond 2^53 is a `bigint`, or text, as JSON has no such numbers: a year in ns is one.
+ */
 export type Grouping =
-  string | { readonly field: string; readonly every?: number | bigint; readonly as?: string };
+  | string
+  | {
+      readonly field: string;
+      readonly every?: number | bigint | string;
+      readonly as?: string;
+    };
 
 /**
  * - `count`: events, or those with a value in `field`.
  * - `sum`, `mean`, `variance` and `deviation` (of a sample): in double precision.
  * - `min`, `max`, `first`, `last` (in the order of the log): exact.
- * - `quantile`: the value below which the share `at` lies, within 1 % of the value.
+ * - `quantile`: the value below which the share `at` lies, within 1 % of the value, and an integer for
+ *   integers; what is nearer to 0 than 2^-1022 counts as 0.
  * - `top`: the `k` largest values with the offsets of their events.
  * - `frequent`: the `k` values that occur most often, with their counts. These are exact as long as a group
  *   has no more than 1,024 different values, none longer than 1,024 characters; beyond that, the result

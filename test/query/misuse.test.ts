@@ -96,6 +96,11 @@ const TABLE: readonly (readonly [what: string, query: unknown, message: string])
     'their width is NaN',
   ],
   [
+    'buckets as wide as a word',
+    { groupBy: [{ field: 'time_ns', every: 'hour' }] },
+    'Cannot make buckets of time_ns: their width is hour',
+  ],
+  [
     'fractional buckets of 64-bit integers',
     { groupBy: [{ field: 'time_ns', every: 0.5 }] },
     'their width is 0.5',
