@@ -1,5 +1,6 @@
 /** Cells of a result as text: for people, for CSV, for JSON. */
 import { isTimeField, unitNsOf, type Cell } from '../index.js';
+import { visibleLines } from './terminal-text.js';
 import { jsonOf } from './value-format.js';
 
 /** How many digits of a number that is no integer are shown to people. CSV and JSON have all of them. */
@@ -90,8 +91,6 @@ export function resultJson(value: unknown, indent?: number): string {
     return typeof each === 'number' && !Number.isFinite(each) ? wordFor(each) : each;
   };
   const text = JSON.stringify(value, inJson, indent);
-  // Valid as they are, but not for a terminal.
-  return text.replaceAll(/[\u007F-\u009F]/g, (found) => {
-    return `\\u${(found.codePointAt(0) as number).toString(16).padStart(4, '0')}`;
-  });
+  // Valid as they are, but not for a terminal; written out, they mean the same.
+  return visibleLines(text);
 }
