@@ -6,6 +6,7 @@
 import type { BatchColumn, IntegerColumn, NumberColumn } from './batch.js';
 import { integerAt, isIntegerLess, valueAt } from './batch.js';
 import { Frequent, type FrequentValues } from './frequent.js';
+import { Increase } from './increase.js';
 import { QuantileSketch, type SketchState } from './sketch.js';
 
 /** Rows of a batch and the group that each belongs to. All have a value in the aggregate's column. */
@@ -44,13 +45,14 @@ export type AggregateKind =
   | { readonly kind: 'count' }
   | { readonly kind: 'sum' | 'mean' | 'variance' | 'deviation' }
   | { readonly kind: 'min' | 'max' | 'first' | 'last' }
+  | { readonly kind: 'increase' }
   | { readonly kind: 'quantile'; readonly at: number }
   | { readonly kind: 'top' | 'frequent'; readonly k: number };
 
 /** What an accumulator gathers. Plain data; equal ones of one column are one. */
 export type Gathering =
   | { readonly kind: 'count' | 'sum' | 'spread' | 'sketch' | 'frequent' }
-  | { readonly kind: 'min' | 'max' | 'first' | 'last' }
+  | { readonly kind: 'min' | 'max' | 'first' | 'last' | 'increase' }
   | { readonly kind: 'top'; readonly k: number };
 
 /** What has to be gathered for an aggregate. */
@@ -87,6 +89,8 @@ export function accumulatorFor(gathering: Gathering, isInteger: boolean): Accumu
     case 'first':
     case 'last':
       return new End(kind === 'last');
+    case 'increase':
+      return new Increase();
     case 'sketch':
       return new Sketches();
     case 'frequent':

@@ -9,7 +9,7 @@ import type { WorkerPlan } from './plan.js';
 export const BATCH_ROWS = 2048;
 
 /** Accumulators that take 64-bit integers as they are; all others take them rounded. */
-const EXACT = new Set(['count', 'min', 'max', 'first', 'last', 'frequent']);
+const EXACT = new Set(['count', 'min', 'max', 'first', 'last', 'increase', 'frequent']);
 
 /** Fills a batch with what a query needs of the events that a cursor comes to. Made once for each query. */
 export class BatchReader {

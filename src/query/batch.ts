@@ -50,6 +50,15 @@ export function integerAt({ kind, words }: IntegerColumn, row: number): number |
   return BigInt(high) * 4_294_967_296n + BigInt(low);
 }
 
+/** The value in a row, rounded to a double. */
+export function numberAt(column: NumberColumn | IntegerColumn, row: number): number {
+  if (column.kind === 'number') return column.numbers[row] as number;
+  const { kind, words } = column;
+  const high = words[2 * row + 1] as number;
+  const low = (words[2 * row] as number) >>> 0;
+  return (kind === 'int64' ? high : high >>> 0) * TWO_32 + low;
+}
+
 /** Whether a row's 64-bit integer is less than another's. */
 export function isIntegerLess({ kind, words }: IntegerColumn, a: number, b: number): boolean {
   return compareWords(

@@ -2,6 +2,7 @@
 import type { StringColumn } from '../events/columns.js';
 import {
   integerAt,
+  numberAt,
   type Batch,
   type BatchColumn,
   type IntegerColumn,
@@ -17,6 +18,8 @@ export interface KeyPlan {
   readonly column: number;
   /** Width of buckets of a number, each named by where it begins. */
   readonly every: number | bigint | undefined;
+  /** How much more each bucket's upper end is than its lower one, on both sides of 0. */
+  readonly growth: number | undefined;
 }
 
 /** So many groups at most: they are held in memory, and two of their numbers fit into a double. */
@@ -33,7 +36,7 @@ export class Groups {
 
   constructor(plans: readonly KeyPlan[]) {
     this.#plans = plans;
-    this.#dictionaries = plans.map(({ every }) => new Dictionary(every));
+    this.#dictionaries = plans.map((plan) => new Dictionary(plan));
     this.#pairings = plans.slice(1).map(() => new Pairing());
   }
 
@@ -120,13 +123,15 @@ class Pairing {
 /** Codes for the values of one key. */
 class Dictionary {
   readonly #every: number | bigint | undefined;
+  readonly #growing: GrowingBuckets | undefined;
   readonly #codes = new Map<Key, number>();
   readonly #keys: Key[] = [];
   /** Codes of the integers from 0 on, plus 1. */
   readonly #table = new Uint32Array(TABLE_SIZE);
 
-  constructor(every: number | bigint | undefined) {
+  constructor({ every, growth }: KeyPlan) {
     this.#every = every;
+    if (growth !== undefined) this.#growing = new GrowingBuckets(growth);
   }
 
   get count(): number {
@@ -134,7 +139,9 @@ class Dictionary {
   }
 
   encode(column: BatchColumn, rows: Uint32Array, count: number, codes: Uint32Array): void {
-    if (column.kind === 'number') this.#encodeNumbers(column, rows, count, codes);
+    if (column.kind !== 'string' && this.#growing !== undefined) {
+      this.#encodeGrowing(this.#growing, column, rows, count, codes);
+    } else if (column.kind === 'number') this.#encodeNumbers(column, rows, count, codes);
     else if (column.kind === 'string') this.#encodeStrings(column, rows, count, codes);
     else this.#encodeIntegers(column, rows, count, codes);
   }
@@ -174,6 +181,27 @@ class Dictionary {
       }
       codes[i] = code;
     }
+  }
+
+  #encodeGrowing(
+    buckets: GrowingBuckets,
+    column: NumberColumn | IntegerColumn,
+    rows: Uint32Array,
+    count: number,
+    codes: Uint32Array,
+  ): void {
+    const { nulls } = column;
+    for (let i = 0; i < count; i++) {
+      const row = rows[i] as number;
+      const isNull = nulls !== undefined && nulls[row] === 1;
+      codes[i] = isNull ? this.codeOf(null) : this.#codeIn(buckets, numberAt(column, row));
+    }
+  }
+
+  #codeIn(buckets: GrowingBuckets, value: number): number {
+    const bucket = buckets.bucketOf(value);
+    if (bucket.code < 0) bucket.code = this.codeOf(bucket.key);
+    return bucket.code;
   }
 
   #codeOfNumber(value: number): number {
@@ -231,6 +259,61 @@ class Dictionary {
       previous = row;
       codes[i] = code;
     }
+  }
+}
+
+interface GrowingBucket {
+  /** Ends of its magnitudes: from included, to excluded. */
+  readonly from: number;
+  readonly to: number;
+  /** Its lower end. */
+  readonly key: number;
+  /** -1: none yet. */
+  code: number;
+}
+
+/** Buckets whose ends are powers of a number. Each is made when it is first met. */
+class GrowingBuckets {
+  readonly #growth: number;
+  readonly #scale: number;
+  readonly #buckets = new Map<number, GrowingBucket>();
+  /** Of what has no logarithm. */
+  readonly #others = new Map<number, GrowingBucket>();
+
+  constructor(growth: number) {
+    this.#growth = growth;
+    this.#scale = 1 / Math.log(growth);
+  }
+
+  bucketOf(value: number): GrowingBucket {
+    if (value === 0 || value - value !== 0) return this.#other(value);
+    const magnitude = Math.abs(value);
+    const isNegative = value < 0;
+    // The logarithm is rounded, so the power itself decides.
+    const step = Math.floor(Math.log(magnitude) * this.#scale);
+    const bucket = this.#bucket(step, isNegative);
+    if (magnitude < bucket.from) return this.#bucket(step - 1, isNegative);
+    return magnitude < bucket.to ? bucket : this.#bucket(step + 1, isNegative);
+  }
+
+  #bucket(step: number, isNegative: boolean): GrowingBucket {
+    const number = 2 * step + (isNegative ? 1 : 0);
+    let bucket = this.#buckets.get(number);
+    if (bucket === undefined) {
+      const [from, to] = [this.#growth ** step, this.#growth ** (step + 1)];
+      bucket = { from, to, key: isNegative ? -to : from, code: -1 };
+      this.#buckets.set(number, bucket);
+    }
+    return bucket;
+  }
+
+  #other(value: number): GrowingBucket {
+    let bucket = this.#others.get(value);
+    if (bucket === undefined) {
+      bucket = { from: value, to: value, key: value === 0 ? 0 : value, code: -1 };
+      this.#others.set(value, bucket);
+    }
+    return bucket;
   }
 }
 

@@ -69,10 +69,13 @@ const AGGREGATES = [
   'max',
   'first',
   'last',
+  'increase',
   'quantile',
   'top',
   'frequent',
 ];
+/** With less there would be millions of buckets. */
+const MIN_GROWTH = 1.001;
 
 /**
  * @throws {TypeError | RangeError}
@@ -164,30 +167,43 @@ function planKey(
   columns: Columns,
   grouping: Grouping,
 ): { name: string; plan: KeyPlan; shownAs: Field } {
-  if (typeof grouping !== 'string') checkKeys('grouping', grouping, ['field', 'every', 'as']);
+  if (typeof grouping !== 'string') {
+    checkKeys('grouping', grouping, ['field', 'every', 'growth', 'as']);
+  }
   const {
     field: path,
     every: width,
+    growth,
     as,
-  } = typeof grouping === 'string' ? only(grouping) : grouping;
+  }: Exclude<Grouping, string> = typeof grouping === 'string' ? { field: grouping } : grouping;
   const { column, field } = columns.add(path);
   // JSON has no integers past 2^53.
   const every = typeof width === 'string' && /^\d+$/.test(width) ? BigInt(width) : width;
+  if (every !== undefined || growth !== undefined) checkIsNumber(field);
   if (every !== undefined) checkEvery(field, every);
-  return { name: as ?? path, plan: { column, every }, shownAs: field };
+  if (growth !== undefined) checkGrowth(path, every, growth);
+  return { name: as ?? path, plan: { column, every, growth }, shownAs: field };
 }
 
-function only(field: string): { field: string; every?: undefined; as?: undefined } {
-  return { field };
+function checkIsNumber({ path, kind, isBoolean }: Field): void {
+  if (kind !== 'string' && !isBoolean) return;
+  throw new TypeError(`Cannot make buckets of ${path}: it is no number`);
+}
+
+function checkGrowth(path: string, every: number | bigint | undefined, growth: number): void {
+  if (every !== undefined) {
+    throw new TypeError(`Cannot make buckets of ${path}: they have a width or a growth, not both`);
+  }
+  if (growth >= MIN_GROWTH && growth < Infinity) return;
+  throw new RangeError(
+    `Cannot make buckets of ${path}: they grow by ${String(growth)}, not ${MIN_GROWTH} or more`,
+  );
 }
 
 function checkEvery(
-  { path, kind, isBoolean }: Field,
+  { path, kind }: Field,
   every: number | bigint | string,
 ): asserts every is number | bigint {
-  if (kind === 'string' || isBoolean) {
-    throw new TypeError(`Cannot make buckets of ${path}: it is no number`);
-  }
   const isWhole = typeof every === 'bigint' || Number.isSafeInteger(every);
   const fits = kind === 'number' ? Number.isFinite(Number(every)) : isWhole;
   if (typeof every !== 'string' && every > 0 && fits) return;
@@ -238,6 +254,7 @@ function kindOf(aggregate: Aggregate): AggregateKind {
     case 'max':
     case 'first':
     case 'last':
+    case 'increase':
       return { kind: aggregate.fn };
     default:
       throw unknownAggregate((aggregate as Aggregate).fn);

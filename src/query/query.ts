@@ -33,14 +33,17 @@ export type Condition =
   | { readonly not: Condition };
 
 /**
- * A field whose values make groups; with `every`, buckets of a number or time, named by where they begin.
- * A width beyond 2^53 is a `bigint`, or text, as JSON has no such numbers: a year in ns is one.
+ * A field whose values make groups. With `every`, buckets of a number or time, so wide each; with `growth`,
+ * buckets of a number that ends at `growth` times of where it begins (on both sides of 0, which is a
+ * bucket of its own). Buckets are named by their lower end. A width beyond 2^53 is a `bigint`, or text, as
+ * JSON has no such numbers: a year in ns is one.
  */
 export type Grouping =
   | string
   | {
       readonly field: string;
       readonly every?: number | bigint | string;
+      readonly growth?: number;
       readonly as?: string;
     };
 
@@ -48,6 +51,8 @@ export type Grouping =
  * - `count`: events, or those with a value in `field`.
  * - `sum`, `mean`, `variance` and `deviation` (of a sample): in double precision.
  * - `min`, `max`, `first`, `last` (in the order of the log): exact.
+ * - `increase`: how much a counter has grown, in the order of the log; a value less than the one before it is
+ *   a reset, and counts from 0.
  * - `quantile`: the value below which the share `at` lies, within 1 % of the value, and an integer for
  *   integers; what is nearer to 0 than 2^-1022 counts as 0.
  * - `top`: the `k` largest values with the offsets of their events.
@@ -59,7 +64,7 @@ export type Grouping =
 export type Aggregate =
   | { readonly fn: 'count'; readonly field?: string }
   | { readonly fn: 'sum' | 'mean' | 'variance' | 'deviation'; readonly field: string }
-  | { readonly fn: 'min' | 'max' | 'first' | 'last'; readonly field: string }
+  | { readonly fn: 'min' | 'max' | 'first' | 'last' | 'increase'; readonly field: string }
   | { readonly fn: 'quantile'; readonly field: string; readonly at: number }
   | { readonly fn: 'top' | 'frequent'; readonly field: string; readonly k: number };
 
@@ -136,7 +141,8 @@ export async function answerQueries<Event, View>(
   return { ...result, value: result.value.map((answer) => answer.table()) };
 }
 
-function schemaOf(log: ScannedLog, given: EventSchema | undefined): EventSchema {
+/** @internal What the events of a log are read as; opens it for that, and closes it. */
+export function schemaOf(log: ScannedLog, given: EventSchema | undefined): EventSchema {
   const options = given === undefined ? {} : { schema: given };
   const reader = openEventReader(log instanceof Reader ? log.describe() : log, options);
   reader.close();

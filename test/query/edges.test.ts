@@ -122,6 +122,53 @@ describe('ends of 64 bits', () => {
   });
 });
 
+describe('a counter', () => {
+  it('grows from 0 again after a reset, exactly beyond 2^53, and over what is no number', async () => {
+    const big = 2n ** 63n - 10n;
+    const events = [
+      { n: 5, u: big },
+      { n: 8, u: big + 3n },
+      { n: NaN, u: big + 3n },
+      { n: 2, u: 7n },
+      { n: Infinity, u: 9n },
+      { n: 4, u: 9n },
+    ];
+    const select = {
+      n: { fn: 'increase', field: 'n' },
+      u: { fn: 'increase', field: 'u' },
+      f: { fn: 'increase', field: 'f' },
+    } as const;
+    expect((await ask(await logOf(events), { select })).rows).toEqual([
+      { n: 3 + 2 + 2, u: 3 + 7 + 2, f: null },
+    ]);
+  });
+
+  it('grows by as much however the log is cut into pieces', async () => {
+    const log = await logOf(Array.from({ length: 3000 }, (_, i) => ({ u: (i * 7) % 1000 })));
+    const select = { u: { fn: 'increase', field: 'u' } } as const;
+    const { value, pieces } = await queryEvents(log, { select }, { workers: 2, pieceBytes: 4000 });
+    expect(pieces).toBeGreaterThan(5);
+    let expected = 0;
+    for (let i = 1; i < 3000; i++) {
+      const [before, now] = [((i - 1) * 7) % 1000, (i * 7) % 1000];
+      expected += now < before ? now : now - before;
+    }
+    expect(value.rows).toEqual([{ u: expected }]);
+  });
+});
+
+describe('buckets that grow', () => {
+  it('begin at powers exactly, lie on both sides of 0, and hold what is infinite apart', async () => {
+    const numbers = [0, -0, 1, 999.999, 1000, 1001, 1e-7, -1000, -999, Infinity, -Infinity, NaN];
+    const log = await logOf(numbers.map((n) => ({ n })));
+    const { columns } = await ask(log, { groupBy: [{ field: 'n', growth: 10 }] });
+    expect(columns).toEqual({
+      n: [-Infinity, -10_000, -1000, 0, 10 ** -7, 1, 100, 1000, Infinity, NaN],
+      count: [1, 1, 1, 2, 1, 1, 1, 2, 1, 1],
+    });
+  });
+});
+
 describe('what has no value', () => {
   it('comes last in any order, and is a group', async () => {
     const log = await logOf([{ f: 2 }, {}, { f: 1 }, { ok: true, s: '' }]);

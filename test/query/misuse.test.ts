@@ -105,6 +105,21 @@ const TABLE: readonly (readonly [what: string, query: unknown, message: string])
     { groupBy: [{ field: 'time_ns', every: 0.5 }] },
     'their width is 0.5',
   ],
+  ...[1, 0.5, NaN, Infinity].map((growth): [string, unknown, string] => [
+    `buckets that grow by ${growth}`,
+    { groupBy: [{ field: 'n', growth }] },
+    `Cannot make buckets of n: they grow by ${growth}, not 1.001 or more`,
+  ]),
+  [
+    'buckets that grow, of a boolean',
+    { groupBy: [{ field: 'ok', growth: 2 }] },
+    'Cannot make buckets of ok: it is no number',
+  ],
+  [
+    'buckets of two kinds at once',
+    { groupBy: [{ field: 'n', growth: 2, every: 2 }] },
+    'Cannot make buckets of n: they have a width or a growth, not both',
+  ],
   [
     'two columns of one name',
     { groupBy: ['n', { field: 'ok', as: 'n' }] },

@@ -51,9 +51,10 @@ export function valueAt(event: PlainEvent, path: string): Value | null {
 }
 
 function keyOf(event: PlainEvent, grouping: Grouping): Cell {
-  const { field, every } =
-    typeof grouping === 'string' ? { field: grouping, every: undefined } : grouping;
+  const { field, every, growth }: Exclude<Grouping, string> =
+    typeof grouping === 'string' ? { field: grouping } : grouping;
   const value = valueAt(event, field);
+  if (value !== null && growth !== undefined) return growingKeyOf(Number(value), growth);
   if (value === null || every === undefined) return value;
   if (typeof every === 'number' && !(Number.isInteger(every) && Number.isInteger(Number(value)))) {
     return Math.floor(Number(value) / every) * every + 0;
@@ -62,6 +63,28 @@ function keyOf(event: PlainEvent, grouping: Grouping): Cell {
   const over = ((BigInt(value) % width) + width) % width;
   const from = BigInt(value) - over;
   return Number.isSafeInteger(Number(from)) ? Number(from) : from;
+}
+
+/** By going from bucket to bucket. */
+function growingKeyOf(value: number, growth: number): number {
+  if (value === 0) return 0;
+  let step = 0;
+  while (growth ** step > Math.abs(value)) step--;
+  while (growth ** (step + 1) <= Math.abs(value)) step++;
+  return value > 0 ? growth ** step : -(growth ** (step + 1));
+}
+
+/** Exact for 64-bit integers. */
+function increaseOf(values: readonly Value[]): Cell {
+  if (values.length === 0) return null;
+  return values.slice(1).reduce<number>((sum, value, i) => {
+    const before = values[i] as number | bigint;
+    const more =
+      typeof value === 'bigint' || typeof before === 'bigint'
+        ? Number(BigInt(value) - BigInt(before))
+        : Number(value) - before;
+    return sum + (more < 0 ? Number(value) : more);
+  }, 0);
 }
 
 export function meets(event: PlainEvent, condition: Condition): boolean {
@@ -113,6 +136,8 @@ function aggregated(
       return values[0] ?? null;
     case 'last':
       return values.at(-1) ?? null;
+    case 'increase':
+      return increaseOf(values);
     case 'quantile':
       return (
         numbers.toSorted((a, b) => a - b)[Math.floor(aggregate.at * (numbers.length - 1))] ?? null
