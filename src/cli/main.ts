@@ -12,6 +12,7 @@ import { generateCommand } from './generate.js';
 import { infoCommand } from './info.js';
 import { printError } from './output.js';
 import { queryCommand } from './query.js';
+import { plotCommand } from './plot.js';
 import { repairCommand } from './repair.js';
 import { scanCommand } from './scan.js';
 import { statsCommand } from './stats.js';
@@ -29,6 +30,7 @@ const VERBS = [
   scanCommand,
   queryCommand,
   statsCommand,
+  plotCommand,
   verifyCommand,
   repairCommand,
   generateCommand,

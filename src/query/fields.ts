@@ -10,6 +10,7 @@ export interface Field {
   readonly path: string;
   readonly kind: 'number' | 'int64' | 'uint64' | 'string';
   readonly isBoolean: boolean;
+  readonly isFloat: boolean;
   readonly isFloat32: boolean;
   readonly enum: EnumType | undefined;
 }
@@ -23,7 +24,7 @@ export const TIME_FIELD = '$timeMs';
  */
 export function fieldAt(schema: EventSchema, path: unknown): Field {
   if (typeof path !== 'string') throw new TypeError(`Invalid field: ${JSON.stringify(path)}`);
-  const plain = { path, isBoolean: false, isFloat32: false, enum: undefined };
+  const plain = { path, isBoolean: false, isFloat: false, isFloat32: false, enum: undefined };
   if (path === OFFSET_FIELD || path === TIME_FIELD) return { ...plain, kind: 'number' };
   const type = path.split('.').reduce<Type>((from, name) => step(from, name, path), schema.root);
   if (type.kind === 'string') return { ...plain, kind: 'string' };
@@ -35,6 +36,7 @@ export function fieldAt(schema: EventSchema, path: unknown): Field {
     path,
     kind: kindOf(scalar),
     isBoolean: scalar === 'bool',
+    isFloat: scalar === 'float32' || scalar === 'float64',
     isFloat32: scalar === 'float32',
     enum: type.enum,
   };
