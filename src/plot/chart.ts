@@ -68,15 +68,15 @@ export interface Chart {
 }
 
 /**
- * Series that say something by their colour; each once, in the order of their numbers. Where each panel
- * has one, its label says which.
+ * Series that say something by their colour; each once, in the order of their numbers. Where a panel has
+ * but one, its label says which.
  */
 export function namedSeries({ panels }: Chart): readonly ChartSeries[] {
   const byColour = new Map<number, ChartSeries>();
-  for (const each of panels.flatMap(({ series }) => series)) {
+  const several = panels.filter(({ series }) => series.length > 1);
+  for (const each of several.flatMap(({ series }) => series)) {
     if (!byColour.has(each.colour)) byColour.set(each.colour, each);
   }
-  if (panels.every(({ series }) => series.length < 2)) return [];
   return [...byColour.values()].sort((a, b) => a.colour - b.colour);
 }
 

@@ -220,7 +220,7 @@ async function equalBars(
 ): Promise<BarSeries> {
   const [low, high] = [buckets[0]?.min, buckets.at(-1)?.max];
   if (low === undefined || high === undefined) return barsBetween([], () => 0);
-  const nice = low === high ? 1 : niceStep(high - low, bins);
+  const nice = low === high ? 1 : niceStep(high / 2 - low / 2, bins / 2);
   const every = isFloat ? nice : Math.max(1, Math.round(nice));
   const wide = kind === 'number' || Number.isSafeInteger(every) ? every : BigInt(every);
   const { rows } = await passes.ask({ groupBy: [{ field: path, every: wide, as: BUCKET }] });

@@ -10,6 +10,7 @@ import { cellNumber, defaultX, numberField, onlyNumber } from './fields.js';
 import { lineOf, type Column } from './line.js';
 import { panelsOf, type PlottedLine } from './panels.js';
 import { Passes, type PlottedLog } from './passes.js';
+import { unitOf } from './units.js';
 import { chooseValues, nameOfValue, type SeriesValues } from './series-by.js';
 
 export interface LinesOptions {
@@ -356,6 +357,7 @@ function xAxis({ x }: LinesPlan, { from, to }: Extent): ChartAxis {
     from: cellNumber(from, origin) ?? 0,
     to: cellNumber(to, origin) ?? 0,
     ...(unitNs === undefined ? {} : { unitNs }),
+    ...(isTime ? {} : { unit: unitOf(x)?.unit }),
   };
 }
 

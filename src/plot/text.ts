@@ -10,7 +10,7 @@ import {
   type ChartPanel,
   type LineSeries,
 } from './chart.js';
-import { axisTicks, type Tick } from './ticks.js';
+import { axisTicks, type AxisTicks, type Tick } from './ticks.js';
 
 export interface TextOptions {
   /** Of the terminal (default 80); from 20 on there is room for everything. */
@@ -50,12 +50,15 @@ export function chartToText(chart: Chart, options: TextOptions = {}): string {
   const named = namedSeries(chart);
   const isMarked = ascii || (named.length > 0 && !colour);
   const rest = { columns, ascii, colour, isMarked };
-  const head = [plainly(chart.title), ...legendLines(chart, rest)];
+  const head = [
+    plainly(chart.title),
+    ...firstOf(legendLines(chart, rest), Math.max(2, Math.floor(rows / 3))),
+  ];
   const notes = chart.notes.length === 0 ? [] : [plainly(chart.notes.join(' · '))];
   const taken = head.length + notes.length + 3;
   const room = Math.floor((rows - taken) / Math.max(1, chart.panels.length));
   const height = Math.max(LEAST_ROWS, chart.panels.length > 1 ? room - 2 : room);
-  const ticks = chart.panels.map(({ y }) => axisTicks(y, Math.max(1, Math.floor(height / 3))));
+  const ticks = chart.panels.map(({ y }) => yTicks(y, height));
   const widest = Math.max(1, ...ticks.flatMap((own) => own.ticks.map(({ label }) => label.length)));
   const frame = { ...rest, margin: Math.min(widest, Math.floor(columns / 3)) };
   const lines = chart.panels.flatMap((panel, i) => {
@@ -70,6 +73,19 @@ export function chartToText(chart: Chart, options: TextOptions = {}): string {
   return [...head, ...lines, ...xLines(chart.x, frame), ...notes]
     .map((line) => `${cut(ascii ? inAscii(line) : line, columns).trimEnd()}\n`)
     .join('');
+}
+
+function firstOf(lines: readonly string[], most: number): readonly string[] {
+  return lines.length <= most ? lines : [...lines.slice(0, most - 1), '…'];
+}
+
+/** Two at least, where that can be. */
+function yTicks(axis: ChartAxis, height: number): AxisTicks {
+  const most = Math.max(1, Math.floor(height / 3));
+  for (let count = most; ; count++) {
+    const found = axisTicks(axis, count);
+    if (found.ticks.length >= 2 || count >= most + 3) return found;
+  }
 }
 
 /** Of a name, what draws it comes before. */

@@ -61,7 +61,7 @@ function numberTicks(axis: ChartAxis, count: number): AxisTicks {
   const { from, to, origin } = axis;
   if (from === to) return { ticks: [{ at: from, label: alone(from, axis) }] };
   const unit = scaleOfDurations(axis);
-  const step = niceStep((to / 2 - from / 2) * 2 * unit, count, QUARTERS) / unit;
+  const step = niceStep((to / 2 - from / 2) * unit, count / 2, QUARTERS) / unit;
   const places =
     unit === 1
       ? multiples(from, to, step)
@@ -111,7 +111,7 @@ function logTicks(axis: ChartAxis, count: number): Tick[] {
       axis,
     );
   }
-  const every = Math.ceil(decades / count);
+  const every = Math.max(1, niceStep(decades, count));
   const within = decades * 3 <= count ? [1, 2, 5] : [1];
   const places: number[] = [];
   for (let power = Math.floor(low); power <= high + 1e-9; power++) {

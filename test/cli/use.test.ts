@@ -7,7 +7,19 @@ import { verifyLog } from '../../src/index.js';
 import { runCli } from '../support/cli.js';
 import { temporaryLogPath } from '../support/temporary-log.js';
 
-const VERBS = ['append', 'cat', 'tail', 'info', 'top', 'scan', 'verify', 'repair', 'bench', 'demo'];
+const VERBS = [
+  'append',
+  'cat',
+  'tail',
+  'info',
+  'top',
+  'scan',
+  'plot',
+  'verify',
+  'repair',
+  'bench',
+  'demo',
+];
 
 describe('--help', () => {
   it.each([...VERBS, 'generate', 'capture'])(
