@@ -23,6 +23,7 @@ const ALL = [
   'followers',
   'query',
   'capture-system',
+  'plot',
   'formats',
   'peers',
 ];
