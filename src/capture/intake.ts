@@ -49,8 +49,9 @@ export class IntakeToLog<Event> implements Intake<Event> {
   /** Without one, a full log ends the capture. */
   #ring: Ring | undefined;
   #rejected = 0;
-  /** Events go straight into the log: it has room, and the capture has not ended. */
+  /** Events go straight into the log: it has room, and the intake is not closed. */
   #isTaking = true;
+  #isClosed = false;
   #ended: CaptureEnd | undefined;
   #failure: { readonly error: unknown } | undefined;
   /** Until the log has made room, and holds what has been kept in memory meanwhile. */
@@ -80,12 +81,16 @@ export class IntakeToLog<Event> implements Intake<Event> {
     return this.#ending.signal;
   }
 
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
   get maxEventBytes(): number {
     return this.#records.maxRecordBytes;
   }
 
   get isFull(): boolean {
-    return this.#makingRoom !== undefined && this.#ended === undefined;
+    return this.#makingRoom !== undefined && !this.#isClosed;
   }
 
   ready(): Promise<void> {
@@ -114,7 +119,7 @@ export class IntakeToLog<Event> implements Intake<Event> {
   }
 
   reject(reason: string, origin?: Origin): void {
-    if (this.#ended !== undefined) return;
+    if (this.#isClosed) return;
     this.#rejected++;
     this.#tellRejected(reason, origin);
     if (this.#rejected > this.#options.maxRejects) this.end('rejects');
@@ -152,12 +157,16 @@ export class IntakeToLog<Event> implements Intake<Event> {
     };
   }
 
-  /** Takes no more; the first reason counts. */
+  /**
+   * Asks the source to come to an end; the first reason counts. What it has received by then it may still
+   * give if somebody has had enough, but not beyond a limit, nor after its end.
+   */
   end(why: CaptureEnd): void {
+    if (why !== 'signal' && why !== 'duration') this.#isClosed = true;
+    if (this.#isClosed) this.#isTaking = false;
+    for (const resolve of this.#whenReady.splice(0)) resolve();
     if (this.#ended !== undefined) return;
     this.#ended = why;
-    this.#isTaking = false;
-    for (const resolve of this.#whenReady.splice(0)) resolve();
     this.#ending.abort();
   }
 
@@ -208,7 +217,9 @@ export class IntakeToLog<Event> implements Intake<Event> {
     if (onReject === undefined && rejectFile === undefined) return;
     try {
       const content = origin && new Uint8Array(origin.content());
-      const rejected = { reason, line: origin?.line, content };
+      const sender = origin?.sender;
+      const why = sender === undefined ? reason : `${reason} (from ${sender})`;
+      const rejected = { reason: why, line: origin?.line, content };
       rejectFile?.add(rejected);
       onReject?.(rejected);
     } catch (error) {
@@ -219,7 +230,7 @@ export class IntakeToLog<Event> implements Intake<Event> {
   // --- While the log makes room ---
 
   #appendLate(event: Event, origin: Origin | undefined): void {
-    if (this.#ended !== undefined) return;
+    if (this.#isClosed) return;
     try {
       this.#hold(encodeEvent(this.schema, event));
     } catch (error) {
@@ -228,7 +239,7 @@ export class IntakeToLog<Event> implements Intake<Event> {
   }
 
   #appendFlatBufferLate(bytes: Uint8Array, origin: Origin | undefined): void {
-    if (this.#ended !== undefined) return;
+    if (this.#isClosed) return;
     try {
       verifyEvent(this.schema, bytes);
       // Not `slice`: that of a Buffer is no copy.
@@ -258,7 +269,7 @@ export class IntakeToLog<Event> implements Intake<Event> {
       this.fail(error);
     }
     this.#makingRoom = undefined;
-    this.#isTaking = this.#ended === undefined;
+    this.#isTaking = !this.#isClosed;
     for (const resolve of this.#whenReady.splice(0)) resolve();
   }
 

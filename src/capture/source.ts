@@ -41,6 +41,8 @@ export interface Origin {
   readonly line: number;
   /** The bytes of it; they are copied. */
   content(): Uint8Array;
+  /** Who has sent it, if there may be several: `127.0.0.1:40312`. It is put behind the reason. */
+  readonly sender?: string;
 }
 
 /** Takes the events of a source into the log. For one thread. */
@@ -49,9 +51,11 @@ export interface Intake<Event = unknown> {
   readonly schema: EventSchema<Event>;
   /**
    * Aborted when the capture is to end: a limit is reached, the user has had enough, the disk is full. What
-   * is given after that is not taken.
+   * the source has received by then it may still give until `run` returns, unless the intake is closed.
    */
   readonly signal: AbortSignal;
+  /** Nothing is taken any more: a limit is reached, or the log takes no more. */
+  readonly isClosed: boolean;
   /** Bytes of the largest event that the log takes. */
   readonly maxEventBytes: number;
 
