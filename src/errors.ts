@@ -6,6 +6,8 @@
 
 /** Stable identifiers of every `LogError`; safe to switch on, and to carry across threads. */
 export type LogErrorCode =
+  | 'BAD_INPUT'
+  | 'CANNOT_LISTEN'
   | 'CAPTURE_FAILED'
   | 'CLOSED'
   | 'CORRUPTION'
@@ -314,5 +316,12 @@ export class MalformedEventError extends LogError {
     this.reason = reason;
     this.position = position;
     this.field = field;
+  }
+}
+
+/** What is to be captured cannot be: it is not of its format, does not fit the log's schema, or breaks off. */
+export class InputError extends LogError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('BAD_INPUT', message, options);
   }
 }
