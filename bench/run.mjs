@@ -24,6 +24,7 @@ const ALL = [
   'query',
   'capture-system',
   'plot',
+  'capture-udp',
   'formats',
   'peers',
 ];

@@ -189,3 +189,10 @@ export {
   type PngRendererOptions,
 } from './plot/png.js';
 export { chartToText, type TextOptions } from './plot/text.js';
+export { udpSource, type UdpSourceOptions } from './capture/net/udp.js';
+export { ListenError, type ListeningAddress, type ListenOptions } from './capture/net/listening.js';
+export type { SenderLimits } from './capture/net/allowance.js';
+export type { SenderOptions, SenderReport, SendersReport } from './capture/net/senders.js';
+export type { MessageFormat } from './capture/messages.js';
+export { tcpSource, type TcpSourceOptions } from './capture/net/tcp.js';
+export { InputError } from './errors.js';

@@ -12,6 +12,8 @@ import { parseCount, parseSeconds, parseSize } from './arguments.js';
 import { liveLine, summaryOf } from './capture-line.js';
 import { moduleCommand } from './capture-module.js';
 import { systemCommand } from './capture-system.js';
+import { tcpCommand } from './capture-tcp.js';
+import { udpCommand } from './capture-udp.js';
 import { readSchema, type SchemaOptions } from './event-input.js';
 import { EXIT_CODES_HELP, InputError } from './exit-codes.js';
 import { Interruption } from './interruption.js';
@@ -30,7 +32,7 @@ Each source has its own options: 'stratalog capture SOURCE --help'.
 Examples:
   $ stratalog capture system counters
   $ stratalog capture module ./sensor.js readings
-  $ stratalog capture module ./sensor.js readings --duration 60 --keep 1G
+  $ stratalog capture udp readings --listen 127.0.0.1:9000 --schema reading.bfbs --keep 1G
 ${EXIT_CODES_HELP}`;
 
 const HELP_OF_SOURCES = `
@@ -63,8 +65,8 @@ export interface CaptureVerbOptions extends WritingOptions, SchemaOptions {
 /** What a source may add to what a capture says at its end: sentences about the report's `details`. */
 export type DescribeDetails = (report: CaptureReport) => readonly string[];
 
-/** The sources, one subcommand each, from a file each: `capture-module.ts`, ... */
-const SOURCES: readonly (() => Command)[] = [systemCommand, moduleCommand];
+/** The sources, one subcommand each, from a file each: `capture-system.ts`, ... */
+const SOURCES: readonly (() => Command)[] = [systemCommand, udpCommand, tcpCommand, moduleCommand];
 
 export function captureCommand(): Command {
   const command = new Command('capture')

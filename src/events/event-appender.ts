@@ -8,7 +8,7 @@ import { FlatBytes } from './flat-bytes.js';
 import { compileEncoder, type Encoder } from './encoder.js';
 import { settleSchema, type SettledSchema } from './log-schema.js';
 import { checkSchema, type EventSchema } from './schema.js';
-import { verifyEvent } from './verify.js';
+import { eventVerifier, type EventVerifier } from './verify.js';
 
 export interface EventAppenderOptions<Event> extends AppenderOptions {
   /** What events are; by default as the log remembers. A new log needs one. */
@@ -64,7 +64,8 @@ export class EventAppender<Event = unknown> {
   /** The appender below: its bounds, `prepare`, `dropBefore`, `recovery`. */
   readonly records: Appender;
   readonly #encoder: Encoder<Event>;
-  readonly #isVerifying: boolean;
+  /** Looked up once: that would cost as much as verifying a small event. */
+  readonly #verifier: EventVerifier | undefined;
 
   /** @internal Use `openEventAppender`. */
   constructor(
@@ -76,7 +77,7 @@ export class EventAppender<Event = unknown> {
     this.records = records;
     this.schema = schema;
     this.#encoder = encoder;
-    this.#isVerifying = isVerifying;
+    this.#verifier = isVerifying ? eventVerifier(schema) : undefined;
   }
 
   /**
@@ -109,8 +110,8 @@ export class EventAppender<Event = unknown> {
    */
   appendFlatBuffer(event: Builder | Uint8Array): number {
     const bytes = event instanceof Uint8Array ? event : builtBytes(event);
-    if (this.#isVerifying) verifyEvent(this.schema, bytes);
-    else checkRoot(bytes);
+    if (this.#verifier === undefined) checkRoot(bytes);
+    else this.#verifier.verify(bytes, 0, bytes.length, true);
     return this.records.append(bytes);
   }
 

@@ -184,6 +184,7 @@ class Sql {
         return `arg_max(${column}, rn) ${present}`;
       case 'quantile':
         return this.#ranks(real, present, aggregate.at);
+      case 'increase':
       case 'frequent':
         throw new Error('Not in SQL');
       default: {
