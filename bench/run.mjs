@@ -26,6 +26,7 @@ const ALL = [
   'plot',
   'capture-udp',
   'formats',
+  'capture',
   'peers',
 ];
 const named = process.argv.slice(2);

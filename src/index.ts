@@ -49,6 +49,7 @@ export type { Damage, Progress } from './recovery/inspect.js';
 export { inspectLock, type LockState } from './read/lock-state.js';
 export {
   CorruptionError,
+  InputError,
   LogClosedError,
   LogError,
   LogLockedError,
@@ -195,4 +196,19 @@ export type { SenderLimits } from './capture/net/allowance.js';
 export type { SenderOptions, SenderReport, SendersReport } from './capture/net/senders.js';
 export type { MessageFormat } from './capture/messages.js';
 export { tcpSource, type TcpSourceOptions } from './capture/net/tcp.js';
-export { InputError } from './errors.js';
+export { streamSource, type StreamSourceOptions } from './capture/stream-source.js';
+export { fileSource, type FileSourceOptions } from './capture/file-source.js';
+export type { InputFormat } from './capture/formats/format.js';
+export { csv, type CsvOptions } from './capture/formats/csv.js';
+export { jsonLines, type JsonLinesOptions } from './capture/formats/json-lines.js';
+export { flatBuffers } from './capture/formats/flat-buffers.js';
+export { csvOrJson } from './capture/formats/csv-or-json.js';
+export type { ColumnType } from './capture/formats/columns.js';
+export {
+  LengthSplitter,
+  LineSplitter,
+  type LengthOptions,
+  type LineOptions,
+  type RecordSplitter,
+  type TakeRecord,
+} from './capture/framing.js';

@@ -2,7 +2,16 @@
 import { createReadStream, fstatSync, readFileSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { RecordTooLargeError, openAppender, type Appender, type EventAppender } from '../index.js';
+import {
+  LengthSplitter,
+  LineSplitter,
+  RecordTooLargeError,
+  openAppender,
+  type Appender,
+  type EventAppender,
+  type RecordSplitter,
+  type TakeRecord,
+} from '../index.js';
 import { EXIT_CODES_HELP, InputError } from './exit-codes.js';
 import {
   MAX_LINE_BYTES,
@@ -11,7 +20,6 @@ import {
   takeJsonLines,
   type SchemaOptions,
 } from './event-input.js';
-import { LengthSplitter, LineSplitter, type RecordSplitter, type TakeRecord } from './framing.js';
 import { Interruption } from './interruption.js';
 import {
   formatBytes,
@@ -130,8 +138,11 @@ class Intake {
     const limit = appender.maxRecordBytes;
     this.#splitter =
       framing === 'lines'
-        ? new LineSplitter(take, events === undefined ? limit : MAX_LINE_BYTES, keepNewline)
-        : new LengthSplitter(take, limit);
+        ? new LineSplitter(take, {
+            maxBytes: events === undefined ? limit : MAX_LINE_BYTES,
+            keepNewline,
+          })
+        : new LengthSplitter(take, { maxBytes: limit });
   }
 
   /** Appends until the input ends, or a signal has closed it. */

@@ -10,7 +10,9 @@ import {
 } from '../index.js';
 import { parseCount, parseSeconds, parseSize } from './arguments.js';
 import { liveLine, summaryOf } from './capture-line.js';
+import { fileCommand } from './capture-file.js';
 import { moduleCommand } from './capture-module.js';
+import { stdinCommand } from './capture-stdin.js';
 import { systemCommand } from './capture-system.js';
 import { tcpCommand } from './capture-tcp.js';
 import { udpCommand } from './capture-udp.js';
@@ -32,6 +34,7 @@ Each source has its own options: 'stratalog capture SOURCE --help'.
 Examples:
   $ stratalog capture system counters
   $ stratalog capture module ./sensor.js readings
+  $ stratalog capture stdin flights < flights.csv
   $ stratalog capture udp readings --listen 127.0.0.1:9000 --schema reading.bfbs --keep 1G
 ${EXIT_CODES_HELP}`;
 
@@ -66,7 +69,14 @@ export interface CaptureVerbOptions extends WritingOptions, SchemaOptions {
 export type DescribeDetails = (report: CaptureReport) => readonly string[];
 
 /** The sources, one subcommand each, from a file each: `capture-system.ts`, ... */
-const SOURCES: readonly (() => Command)[] = [systemCommand, udpCommand, tcpCommand, moduleCommand];
+const SOURCES: readonly (() => Command)[] = [
+  systemCommand,
+  stdinCommand,
+  fileCommand,
+  udpCommand,
+  tcpCommand,
+  moduleCommand,
+];
 
 export function captureCommand(): Command {
   const command = new Command('capture')

@@ -9,9 +9,9 @@ import {
   type AppenderOptions,
   type EventAppender,
   type EventSchema,
+  type TakeRecord,
 } from '../index.js';
 import { InputError } from './exit-codes.js';
-import type { TakeRecord } from './framing.js';
 
 export interface SchemaOptions {
   readonly schema?: string;

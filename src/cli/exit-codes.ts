@@ -44,7 +44,7 @@ export function exitCodeOfSignal(signal: EndingSignal): number {
 }
 
 /** The input, rather than the log, is not what it should be. */
-export class InputError extends Error {}
+export { InputError } from '../index.js';
 
 /** A record of a log of events is no event. */
 export class DamagedEventError extends Error {}

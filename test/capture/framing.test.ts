@@ -1,6 +1,6 @@
 import { array, assert, boolean, nat, property, uint8Array } from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LengthSplitter, LineSplitter } from '../../src/cli/framing.js';
+import { LengthSplitter, LineSplitter } from '../../src/index.js';
 import { framed } from '../support/cli.js';
 
 describe('records in a stream', () => {
@@ -14,8 +14,8 @@ describe('records in a stream', () => {
         const found: Buffer[] = [];
         const take = (record: Uint8Array): void => void found.push(Buffer.from(record));
         const splitter = prefixed
-          ? new LengthSplitter(take, 64)
-          : new LineSplitter(take, 64, false);
+          ? new LengthSplitter(take, { maxBytes: 64 })
+          : new LineSplitter(take, { maxBytes: 64 });
         let at = 0;
         for (const cut of cuts) {
           splitter.push(input.subarray(at, at + cut));

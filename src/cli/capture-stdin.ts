@@ -1,0 +1,47 @@
+/** `capture stdin`: rows and messages on standard input. */
+import { createReadStream, fstatSync } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { Command } from 'commander';
+import { streamSource } from '../index.js';
+import { addCaptureOptions, runCapture, type CaptureVerbOptions } from './capture.js';
+import { INPUT_HELP, addInputOptions, inputFormat, type InputOptions } from './input-format.js';
+import { note } from './output.js';
+
+const HELP = `${INPUT_HELP}
+
+Without --format, what begins with { is JSON lines, and everything else CSV.`;
+
+const EXAMPLES = `Examples:
+  $ vmstat -n 1 | sed 1d | tr -s ' ' , | stratalog capture stdin load
+  $ stratalog capture stdin ticks --types symbol:string,price:double < ticks.csv
+  $ journalctl -f -o json | jq -c --unbuffered '{PRIORITY, MESSAGE}' | stratalog capture stdin journal
+  $ stratalog cat --framing length old | stratalog capture stdin new --format flatbuffers --schema imu.bfbs`;
+
+const READ_BYTES = 1024 * 1024;
+
+export function stdinCommand(): Command {
+  const command = new Command('stdin')
+    .summary('CSV, JSON lines or FlatBuffers on standard input')
+    .description(
+      'Captures standard input: CSV, JSON lines, or FlatBuffers with their lengths in front.',
+    )
+    .argument('<log>', 'directory of the log; created if it does not exist')
+    .addHelpText('after', HELP)
+    .action(captureStdin);
+  return addCaptureOptions(
+    addInputOptions(command, 'CSV or JSON lines, by the first character'),
+    EXAMPLES,
+  );
+}
+
+function captureStdin(log: string, options: CaptureVerbOptions & InputOptions): Promise<void> {
+  const format = inputFormat(options);
+  if (process.stdin.isTTY && options.quiet !== true) note('reading from the terminal; Ctrl-D ends');
+  return runCapture(streamSource(openInput(), { format, name: 'stdin' }), log, options);
+}
+
+/** Files in large pieces; anything else the way that Node reads it without ever blocking. */
+function openInput(): Readable {
+  if (!fstatSync(0).isFile()) return process.stdin;
+  return createReadStream('', { fd: 0, autoClose: false, highWaterMark: READ_BYTES });
+}
