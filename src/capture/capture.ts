@@ -188,7 +188,10 @@ class Session<Event> {
 
   async #runSource(): Promise<void> {
     const intake = this.#intake;
-    const failed = await attempt(() => this.#from.run(intake));
+    const failed = await attempt(() => {
+      this.#settings.onStart?.();
+      return this.#from.run(intake);
+    });
     if (failed === undefined) intake.end('source');
     else if (!isEchoOf(intake.signal, failed.error)) intake.fail(failed.error);
   }

@@ -58,6 +58,8 @@ export interface CaptureOptions<Event = unknown> extends Omit<
   readonly rejectFile?: string | RejectFileOptions;
   /** Ends the capture when more than so many were rejected (default: never). */
   readonly maxRejects?: number;
+  /** Is told that the log is open: from now on readers find it. What it throws ends the capture. */
+  readonly onStart?: () => void;
   /** Is told how the capture is getting on. What it throws ends the capture. */
   readonly onProgress?: (progress: CaptureProgress) => void;
   /** How often (default 200). Needs the event loop. */
@@ -75,6 +77,7 @@ export interface CaptureSettings<Event> {
   readonly onReject: ((rejected: Rejected) => void) | undefined;
   readonly rejectFile: RejectFileOptions | undefined;
   readonly maxRejects: number;
+  readonly onStart: (() => void) | undefined;
   readonly onProgress: ((progress: CaptureProgress) => void) | undefined;
   readonly progressIntervalMs: number;
 }
@@ -99,6 +102,7 @@ export function captureSettings<Event>(options: CaptureOptions<Event>): CaptureS
     onReject,
     rejectFile,
     maxRejects,
+    onStart,
     onProgress,
     progressIntervalMs = DEFAULT_PROGRESS_MS,
     ...rest
@@ -109,6 +113,7 @@ export function captureSettings<Event>(options: CaptureOptions<Event>): CaptureS
   checkLimit('maxBytes', maxBytes, 1);
   checkLimit('maxRejects', maxRejects, 0);
   checkFunction('onReject', onReject);
+  checkFunction('onStart', onStart);
   checkFunction('onProgress', onProgress);
   checkInteger('progressIntervalMs', progressIntervalMs, 1, MAX_TIMER_MS);
   checkSchema(rest.schema);
@@ -124,6 +129,7 @@ export function captureSettings<Event>(options: CaptureOptions<Event>): CaptureS
     onReject,
     rejectFile: rejectFileOptions(rejectFile),
     maxRejects: maxRejects ?? Infinity,
+    onStart,
     onProgress,
     progressIntervalMs,
   };

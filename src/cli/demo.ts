@@ -1,127 +1,146 @@
-/** `demo`: real input through the whole log, every step checked. */
-import { mkdtempSync, rmSync } from 'node:fs';
+/** `demo`: the main job on real data, every step told and checked. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setImmediate as turn } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { Command } from 'commander';
-import { openAppender, openReader, verifyLog, type Appender } from '../index.js';
+import {
+  capture,
+  chartToSvg,
+  countRecords,
+  inspectSchema,
+  openReader,
+  plotLines,
+  queryEvents,
+  systemCounters,
+  systemSource,
+  verifyEventLog,
+  verifyLogInParallel,
+  type CaptureReport,
+  type QueryTable,
+} from '../index.js';
 import { parseSeconds } from './arguments.js';
-import { openCounters, type CounterSource } from './counters.js';
 import type { FollowResult, FollowTask } from './demo-follower.js';
-import { EXIT_CODES_HELP } from './exit-codes.js';
-import { Fingerprint, formatFingerprint } from './fingerprint.js';
+import { EXIT_CODES_HELP, EXIT_OK } from './exit-codes.js';
 import { Interruption } from './interruption.js';
 import {
   colours,
   formatBytes,
   formatCount,
   formatSeconds,
-  perSecond,
   plural,
   print,
+  table,
 } from './output.js';
+import { ProgressLine } from './progress.js';
 
 const HELP = `
-Samples this machine's own counters as fast as it can, one record a line, while a second thread
-follows the log; then closes it, reads everything back, verifies it, and compares checksums. Uses a
-temporary folder, removed at the end, unless a log is named, which is then kept.
+Captures this machine's own counters a thousand times a second while two threads follow; then scans and
+queries what was captured, in parallel, verifies it, and draws it. Every step says how fast it went, and
+the threads' and the query's answers are compared. Uses a temporary folder; the log in it is removed at the
+end, unless one is named, which is then kept.
 
 Examples:
   $ stratalog demo
-  $ stratalog demo --seconds 10 counters && stratalog cat --limit 20 --times counters
+  $ stratalog demo --seconds 30 counters && stratalog stats counters
 ${EXIT_CODES_HELP}`;
 
-/** Samples between two turns of the event loop. */
-const ROUNDS_PER_TURN = 50;
+const RATE_HZ = 1000;
+const FOLLOWERS = 2;
+/** What is asked about and drawn, of those that a machine has: the first two. */
+const INTERESTING = ['context_switches', 'interrupts'];
+const LABEL_WIDTH = 10;
 
 export function demoCommand(): Command {
   return new Command('demo')
     .summary('see it work, in a few seconds')
-    .description('Runs real input through a log and checks every step.')
+    .description('Captures, follows, scans, queries, verifies and draws real data.')
     .argument('[log]', 'directory of the log (default: a temporary one)')
-    .option('--seconds <n>', 'how long to sample', parseSeconds, 3)
+    .option('--seconds <n>', 'how long to capture', parseSeconds, 10)
     .addHelpText('after', HELP)
     .action(demo);
 }
 
 async function demo(log: string | undefined, options: { readonly seconds: number }): Promise<void> {
-  const folder = log === undefined ? mkdtempSync(join(tmpdir(), 'stratalog-demo-')) : undefined;
-  const interruption = new Interruption();
+  const folder = mkdtempSync(join(tmpdir(), 'stratalog-demo-'));
+  const path = log ?? join(folder, 'log');
+  const ending = new AbortController();
+  const interruption = new Interruption(() => ending.abort());
   try {
-    await run(log ?? join(folder as string, 'log'), options.seconds * 1000, interruption);
+    const captured = await captureAndFollow(path, options.seconds * 1000, ending.signal);
+    if (captured.ended !== 'signal') {
+      await lookAt(path, captured, join(folder, 'counters.svg'));
+    }
   } finally {
     interruption.release();
-    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+    if (log === undefined) rmSync(path, { recursive: true, force: true });
+    if (ending.signal.aborted) rmSync(folder, { recursive: true, force: true });
   }
-  print(folder === undefined ? `kept ${log}` : `removed ${folder}`);
   interruption.setExitCode();
 }
 
-async function run(path: string, ms: number, interruption: Interruption): Promise<void> {
-  const written = await appendCounters(path, ms, interruption);
-  readBack(path, written);
-  lookUpTime(path, written);
-  verify(path);
-  print(colours.green('everything that went in came out'));
+// --- Capture, while others follow ---
+
+/** A capture, and what its followers have seen of it. */
+interface Captured extends CaptureReport {
+  readonly followers: readonly FollowResult[];
 }
 
-interface Written {
-  readonly from: number;
-  readonly fingerprint: Fingerprint;
-  readonly middleMs: number;
-}
-
-async function appendCounters(
-  path: string,
-  ms: number,
-  interruption: Interruption,
-): Promise<Written> {
-  const appender = openAppender(path, { commit: { bytes: 65536, delayMs: 10 } });
-  const from = appender.nextOffset;
-  const counters = openCounters();
-  const follower = startFollower({ path, from });
-  step('log', path);
-  step('input', `${counters.description}, for ${formatSeconds(ms)}`);
+async function captureAndFollow(path: string, ms: number, signal: AbortSignal): Promise<Captured> {
+  const source = systemSource({ rateHz: RATE_HZ });
+  const from = nextOffsetOf(path);
+  const followers: Follower[] = [];
+  const progress = new ProgressLine();
+  const names = systemCounters().length;
+  tell(
+    'capture',
+    `${names} counters of this machine, ${RATE_HZ} times a second, ${formatSeconds(ms)}`,
+  );
+  tell('', path);
   try {
-    const written = await pump(appender, counters, ms, interruption);
-    const { flushedOffset, durable } = await appender.flush();
-    step('flush', `durable up to offset ${flushedOffset}${durable ? '' : ' (memory file system)'}`);
-    await appender.close();
-    expectSame('follow', await follower.result, written.fingerprint);
-    return { ...written, from };
+    const report = await capture(source, path, {
+      signal,
+      durationMs: ms,
+      commit: 'each',
+      onStart: () => {
+        for (let i = 0; i < FOLLOWERS; i++) followers.push(startFollower({ path, from }));
+      },
+      onProgress: ({ events, elapsedMs }) =>
+        progress.update(() => `${progress.bar('capture', elapsedMs / ms)}  ${events} events`),
+    });
+    progress.end();
+    const { achievedHz, lateUs, missedTicks, processCpu } = source.report();
+    const { events, bytes, firstOffset, nextOffset } = report;
+    tell(
+      '',
+      `${plural(events, 'event')}, ${formatBytes(bytes)}, offsets ${firstOffset} to ${nextOffset - 1}`,
+    );
+    tell(
+      '',
+      `${achievedHz.toFixed(1)} a second, ${missedTicks} missed; ${(100 * processCpu).toFixed(0)} % of a core, all threads`,
+    );
+    tell('', `on time within ${us(lateUs.p50)} (half of them), ${us(lateUs.p99)} (99 %)`);
+    const results = await Promise.all(followers.map(({ result }) => result));
+    results.forEach(({ events: seen, ageUs }, i) => {
+      tell(
+        'tail',
+        `thread ${i + 1} followed: ${plural(seen, 'event')}, seen ${us(ageUs.p50)} after they were sampled (half), ${us(ageUs.p99)} (99 %)`,
+      );
+    });
+    return { ...report, followers: results };
   } finally {
-    counters.close();
-    await appender.close();
-    await follower.worker.terminate();
+    progress.end();
+    await Promise.all(followers.map(({ worker }) => worker.terminate()));
   }
 }
 
-async function pump(
-  appender: Appender,
-  counters: CounterSource,
-  ms: number,
-  interruption: Interruption,
-): Promise<Omit<Written, 'from'>> {
-  const fingerprint = new Fingerprint();
-  const startedAt = performance.now();
-  const middleMs = Date.now() + ms / 2;
-  let bytes = 0;
-  const take = (line: Uint8Array): void => {
-    appender.append(line);
-    fingerprint.add(line);
-    bytes += line.length;
-  };
-  while (performance.now() - startedAt < ms && interruption.signal === undefined) {
-    for (let round = 0; round < ROUNDS_PER_TURN; round++) counters.sample(take);
-    await turn();
-  }
-  step('append', speed(fingerprint.records, bytes, performance.now() - startedAt));
-  return { fingerprint, middleMs };
+interface Follower {
+  readonly worker: Worker;
+  /** Resolves when it has seen the close of the log. */
+  readonly result: Promise<FollowResult>;
 }
 
-/** Starts the second thread; resolves when that has seen the close of the log. */
-function startFollower(task: FollowTask): { worker: Worker; result: Promise<FollowResult> } {
+function startFollower(task: FollowTask): Follower {
   const worker = new Worker(new URL('./demo-follower.js', import.meta.url), { workerData: task });
   const result = new Promise<FollowResult>((resolve, reject) => {
     worker.once('message', resolve);
@@ -132,64 +151,135 @@ function startFollower(task: FollowTask): { worker: Worker; result: Promise<Foll
   return { worker, result };
 }
 
-function readBack(path: string, { from, fingerprint }: Written): void {
-  const reader = openReader(path, { access: 'sequential' });
-  try {
-    const read = new Fingerprint();
-    let bytes = 0;
-    const startedAt = performance.now();
-    for (const record of reader.cursor({ from, snapshot: true })) {
-      read.add(record.payload);
-      bytes += record.length;
-    }
-    step('read', speed(read.records, bytes, performance.now() - startedAt));
-    expectSame('compare', { records: read.records, fingerprint: read.value }, fingerprint);
-  } finally {
-    reader.close();
-  }
-}
-
-function lookUpTime(path: string, { middleMs }: Written): void {
+/** Where the next event will be, in a log that may not be there yet. */
+function nextOffsetOf(path: string): number {
+  if (!isThere(path)) return 0;
   const reader = openReader(path);
+  reader.close();
+  return reader.committedOffset;
+}
+
+function isThere(path: string): boolean {
   try {
-    const startedAt = performance.now();
-    const offset = reader.offsetAtTime(middleMs);
-    const ms = performance.now() - startedAt;
-    step('seek', `the middle of that time is at offset ${offset}, found in ${ms.toFixed(2)} ms`);
-  } finally {
-    reader.close();
+    return inspectSchema(path) !== undefined;
+  } catch {
+    return false;
   }
 }
 
-function verify(path: string): void {
+// --- Look at it ---
+
+async function lookAt(path: string, captured: Captured, picture: string): Promise<void> {
+  const { firstOffset: from, nextOffset: to } = captured;
+  await count(path, { from, to });
+  await query(path, { from, to }, captured);
+  await verify(path);
+  await draw(path, { from, to }, picture);
+  print(
+    colours.green('what the threads saw, what the query says, and what was captured is the same'),
+  );
+  process.exitCode = EXIT_OK;
+}
+
+interface Range {
+  readonly from: number;
+  readonly to: number;
+}
+
+async function count(path: string, range: Range): Promise<void> {
   const startedAt = performance.now();
-  const { isIntact, frames, segments, frameBytes } = verifyLog(path);
+  const { value } = await countRecords(path, range);
   const ms = performance.now() - startedAt;
-  if (!isIntact) throw new Error(`Verification has found damage in ${path}`);
-  const size = `${formatBytes(frameBytes)} in ${plural(frames, 'frame')}, ${plural(segments, 'segment')}`;
-  step('verify', `intact: ${size}, checked in ${formatSeconds(ms)}`);
+  expectSame('scan', value, range.to - range.from);
+  tell(
+    'scan',
+    `${plural(value, 'record')} counted in parallel in ${ms.toFixed(0)} ms, threads started included`,
+  );
 }
 
-function expectSame(
-  name: string,
-  found: Pick<FollowResult, 'records' | 'fingerprint'>,
-  written: Fingerprint,
-): void {
-  const { records, fingerprint } = found;
-  if (records !== written.records || fingerprint !== written.value) {
-    throw new Error(
-      `Appended ${written.records} records (checksum ${formatFingerprint(written.value)}), but found ${records} (${formatFingerprint(fingerprint)})`,
-    );
+async function query(path: string, range: Range, { followers }: Captured): Promise<void> {
+  const startedAt = performance.now();
+  const counters = interesting();
+  const { value } = await queryEvents(
+    path,
+    {
+      groupBy: [{ field: 'time_ns', every: 1_000_000_000, as: 'second' }],
+      select: {
+        samples: { fn: 'count' },
+        ...Object.fromEntries(counters.map((field) => [field, { fn: 'increase', field } as const])),
+        late: { fn: 'quantile', field: 'late_ns', at: 0.99 },
+        lateSum: { fn: 'sum', field: 'late_ns' },
+      },
+    },
+    range,
+  );
+  const ms = performance.now() - startedAt;
+  tell(
+    'query',
+    `what happened in each second, from ${plural(value.events, 'event')}, in ${ms.toFixed(0)} ms`,
+  );
+  print(secondsTable(value, counters));
+  const lateNs = sumOf(value, 'lateSum');
+  for (const follower of followers) {
+    expectSame('tail', follower.events, value.events);
+    expectSame('tail', follower.lateNs, lateNs);
   }
-  const who = name === 'follow' ? 'the second thread saw' : 'read back';
-  step(name, `${who} all ${formatCount(records)}, checksum ${formatFingerprint(fingerprint)}`);
 }
 
-function speed(records: number, bytes: number, ms: number): string {
-  const rate = formatCount(perSecond(records, ms));
-  return `${plural(records, 'record')}, ${formatBytes(bytes)} in ${formatSeconds(ms)}: ${rate} records/s`;
+function secondsTable(value: QueryTable, counters: readonly string[]): string {
+  const header = [
+    'second',
+    'samples',
+    ...counters.map((name) => name.replaceAll('_', ' ')),
+    'late (p99)',
+  ];
+  const rows = value.rows.map((row) => [
+    new Date(Number(row['second']) / 1e6).toISOString().slice(11, 19),
+    formatCount(Number(row['samples'])),
+    ...counters.map((name) => formatCount(Number(row[name]))),
+    us(Number(row['late']) / 1000),
+  ]);
+  return table([header, ...rows].map((cells) => [' '.repeat(LABEL_WIDTH), ...cells]));
 }
 
-function step(name: string, text: string): void {
-  print(`${colours.bold(name.padEnd(9))}${text}`);
+async function verify(path: string): Promise<void> {
+  const startedAt = performance.now();
+  const { isIntact, records, frames } = await verifyLogInParallel(path);
+  const events = verifyEventLog(path);
+  const ms = performance.now() - startedAt;
+  if (!isIntact || !events.isIntact) throw new Error(`Cannot verify ${path}: it is damaged`);
+  tell(
+    'verify',
+    `${plural(records, 'record')} in ${plural(frames, 'frame')}: every checksum and every event is sound; ${ms.toFixed(0)} ms`,
+  );
+}
+
+async function draw(path: string, range: Range, picture: string): Promise<void> {
+  const startedAt = performance.now();
+  const { value: chart } = await plotLines(path, { y: interesting(), rate: true }, range);
+  writeFileSync(picture, chartToSvg(chart));
+  tell('plot', `${picture}, in ${(performance.now() - startedAt).toFixed(0)} ms`);
+}
+
+function interesting(): string[] {
+  const there = systemCounters().map(({ name }) => name);
+  const found = INTERESTING.filter((name) => there.includes(name));
+  return found.length > 0 ? found : there.slice(0, 2);
+}
+
+function sumOf(value: QueryTable, name: string): number {
+  return (value.columns[name] ?? []).reduce<number>((sum, cell) => sum + Number(cell), 0);
+}
+
+function expectSame(what: string, found: number, expected: number): void {
+  if (found === expected) return;
+  throw new Error(`The demo failed: ${what} has ${found}, expected ${expected}`);
+}
+
+function us(value: number): string {
+  return value < 1000 ? `${value.toFixed(0)} µs` : `${(value / 1000).toFixed(1)} ms`;
+}
+
+function tell(what: string, text: string): void {
+  print(`${colours.bold(what.padEnd(LABEL_WIDTH))}${text}`);
 }

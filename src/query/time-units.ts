@@ -13,5 +13,5 @@ export function unitNsOf(field: string): number | undefined {
 /** Whether a field is, by its name, a time since 1970, and not a duration: `time_ns`, `date_ms`. */
 export function isTimeField(field: string): boolean {
   if (unitNsOf(field) === undefined) return false;
-  return /(?:^|[_.$])(?:time|timestamp|date)(?:_|Ms)/i.test(field);
+  return /(?:^|[_.$])(?:time|timestamp|datetime|date)(?:_|Ms)/i.test(field);
 }
