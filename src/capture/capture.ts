@@ -151,7 +151,9 @@ class Session<Event> {
     this.#rejectFile = rejectFile;
     this.#settings = settings;
     this.#ending = ending;
-    this.#intake = new IntakeToLog(appender, ending.controller, { ...settings, rejectFile });
+    const drains = from.drains === true;
+    const intakeOptions = { ...settings, rejectFile, drains };
+    this.#intake = new IntakeToLog(appender, ending.controller, intakeOptions);
     const { budgetBytes } = settings;
     if (budgetBytes === undefined) return;
     const onFailure = (error: unknown): void => this.#intake.fail(error);

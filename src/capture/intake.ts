@@ -22,6 +22,8 @@ export interface Rejected {
 
 /** What an intake needs to know besides where its events go. */
 export interface IntakeOptions {
+  /** The source may give after the signal what it had received by then. */
+  readonly drains: boolean;
   readonly maxEvents: number;
   readonly maxBytes: number;
   readonly maxRejects: number;
@@ -158,11 +160,12 @@ export class IntakeToLog<Event> implements Intake<Event> {
   }
 
   /**
-   * Asks the source to come to an end; the first reason counts. What it has received by then it may still
-   * give if somebody has had enough, but not beyond a limit, nor after its end.
+   * Asks the source to come to an end; the first reason counts. One that drains may still give what it has
+   * received, but not beyond a limit, nor after its end.
    */
   end(why: CaptureEnd): void {
-    if (why !== 'signal' && why !== 'duration') this.#isClosed = true;
+    const isAsked = why === 'signal' || why === 'duration';
+    if (!isAsked || !this.#options.drains) this.#isClosed = true;
     if (this.#isClosed) this.#isTaking = false;
     for (const resolve of this.#whenReady.splice(0)) resolve();
     if (this.#ended !== undefined) return;

@@ -10,6 +10,12 @@ export interface CaptureSource<Event = unknown> {
   readonly name: string;
 
   /**
+   * Whether it gives, after the signal and before `run` returns, what it had received by then (default:
+   * no, and nothing is taken after the signal).
+   */
+  readonly drains?: boolean;
+
+  /**
    * Says what its events are, before anything of the log is changed. `own` is the schema that the options
    * of `capture` give, or else the one that the log has already; what is returned is the schema of the
    * capture, and must be the log's, or one that may follow it. May read a part of the input first; `signal`
@@ -51,7 +57,7 @@ export interface Intake<Event = unknown> {
   readonly schema: EventSchema<Event>;
   /**
    * Aborted when the capture is to end: a limit is reached, the user has had enough, the disk is full. What
-   * the source has received by then it may still give until `run` returns, unless the intake is closed.
+   * is given after that is not taken, but from a source that `drains`, until the intake is closed.
    */
   readonly signal: AbortSignal;
   /** Nothing is taken any more: a limit is reached, or the log takes no more. */

@@ -74,8 +74,9 @@ export class RunningCapture {
   readonly done: Promise<CaptureReport>;
   address: ListeningAddress = { host: '', port: 0 };
   readonly #ending = new AbortController();
+  readonly #running: Promise<void>;
 
-  /** Resolves when the source listens. */
+  /** Resolves when the source listens, and runs. */
   static async start(
     make: (listening: ListeningOptions) => CaptureSource<PlainEvent>,
     options: CaptureOptions<PlainEvent> = {},
@@ -87,11 +88,19 @@ export class RunningCapture {
     });
     const started = running as RunningCapture;
     started.address = address;
+    await started.#running;
     return started;
   }
 
   private constructor(source: CaptureSource<PlainEvent>, options: CaptureOptions<PlainEvent>) {
     this.source = source;
+    const run = source.run.bind(source);
+    this.#running = new Promise((resolve) => {
+      source.run = (intake) => {
+        resolve();
+        return run(intake);
+      };
+    });
     const onReject = (rejected: Rejected): void => void this.rejects.push(rejected);
     const { signal } = this.#ending;
     this.done = capture(source, this.path, { ...options, signal, onReject });

@@ -84,6 +84,7 @@ interface Settings {
 }
 
 class TcpSource<Event> implements CaptureSource<Event> {
+  readonly drains = true;
   readonly #options: TcpSourceOptions<Event>;
   readonly #settings: Settings;
   readonly #senders: SenderTable;

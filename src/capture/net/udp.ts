@@ -65,6 +65,7 @@ export function udpSource<Event = unknown>(
 }
 
 class UdpSource<Event> implements CaptureSource<Event> {
+  readonly drains = true;
   readonly #options: UdpSourceOptions<Event>;
   readonly #format: MessageFormat;
   readonly #receiveBufferBytes: number;
