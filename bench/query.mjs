@@ -1,12 +1,18 @@
 /**
  * Isolates: what a query costs that groups events and takes the mean of a field, in pools of 1 and 2
- * threads that exist already, warm. Beside it, in one thread: the columns that it needs, filled by a
+ * threads that exist already, warm; and statistics of all fields. Beside it, in one thread: the columns that it needs, filled by a
  * column plan and nothing else, which is the limit.
  *
  *   node bench/query.mjs [millions of events]        default 50; 96 bytes each, which should fit into memory
  */
 import { Piscina } from 'piscina';
-import { columnPlan, openEventAppender, openReader, queryEvents } from '../dist/index.js';
+import {
+  columnPlan,
+  eventStats,
+  openEventAppender,
+  openReader,
+  queryEvents,
+} from '../dist/index.js';
 import { SensorReading } from '../dist/schemas.js';
 import {
   GiB,
@@ -42,6 +48,11 @@ const QUERIES = {
     },
   },
   'median of all': { select: { median: { fn: 'quantile', field: 'value', at: 0.5 } } },
+  'p50, p90 and p99 of all': {
+    select: Object.fromEntries(
+      [0.5, 0.9, 0.99].map((at) => [`p${100 * at}`, { fn: 'quantile', field: 'value', at }]),
+    ),
+  },
 };
 
 title(`queries over ${EVENTS / 1e6} M events of 7 scalars`);
@@ -50,13 +61,17 @@ const path = freshPath('query');
 await makeLog();
 const reader = openReader(path);
 showColumns();
-for (const [name, query] of Object.entries(QUERIES)) {
+const asked = Object.entries(QUERIES).map(([name, query]) => [
+  name,
+  (pool) => queryEvents(reader, query, { pool }),
+]);
+for (const [name, run] of [...asked, ['statistics of all 7 fields', statistics]]) {
   const spent = [[], []];
   for (const threads of [1, 2]) {
     const pool = new Piscina({ minThreads: threads, maxThreads: threads });
-    for (let i = 0; i < WARMING; i++) await ask(query, pool);
+    for (let i = 0; i < WARMING; i++) await checked(run, pool);
     for (let i = 0; i < ROUNDS; i++) {
-      spent[threads - 1].push(await secondsAsync(() => ask(query, pool)));
+      spent[threads - 1].push(await secondsAsync(() => checked(run, pool)));
     }
     await pool.destroy();
   }
@@ -66,8 +81,12 @@ for (const [name, query] of Object.entries(QUERIES)) {
 }
 reader.close();
 
-async function ask(query, pool) {
-  const { records } = await queryEvents(reader, query, { pool });
+function statistics(pool) {
+  return eventStats(reader, { pool });
+}
+
+async function checked(run, pool) {
+  const { records } = await run(pool);
   if (records !== EVENTS) throw new Error(`Asked of ${records} of ${EVENTS} events`);
 }
 
