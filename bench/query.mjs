@@ -61,11 +61,11 @@ const path = freshPath('query');
 await makeLog();
 const reader = openReader(path);
 showColumns();
-const asked = Object.entries(QUERIES).map(([name, query]) => [
+const asked = Object.entries(QUERIES).map(([name, query]) => ({
   name,
-  (pool) => queryEvents(reader, query, { pool }),
-]);
-for (const [name, run] of [...asked, ['statistics of all 7 fields', statistics]]) {
+  run: (pool) => queryEvents(reader, query, { pool }),
+}));
+for (const { name, run } of [...asked, { name: 'statistics of all 7 fields', run: statistics }]) {
   const spent = [[], []];
   for (const threads of [1, 2]) {
     const pool = new Piscina({ minThreads: threads, maxThreads: threads });
