@@ -159,7 +159,7 @@ describe('a counter', () => {
 
 describe('buckets that grow', () => {
   it('begin at powers exactly, lie on both sides of 0, and hold what is infinite apart', async () => {
-    const numbers = [0, -0, 1, 999.999, 1000, 1001, 1e-7, -1000, -999, Infinity, -Infinity, NaN];
+    const numbers = [0, -0, 1, 999.9999999999999, 1000, 1001, 1e-7, -1000, -999, Infinity, -Infinity, NaN];
     const log = await logOf(numbers.map((n) => ({ n })));
     const { columns } = await ask(log, { groupBy: [{ field: 'n', growth: 10 }] });
     expect(columns).toEqual({
