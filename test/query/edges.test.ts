@@ -157,14 +157,31 @@ describe('a counter', () => {
   });
 });
 
+/** Its logarithm is that of 1e-11, rounded. */
+const BELOW = 9.999999999999998e-12;
+
 describe('buckets that grow', () => {
   it('begin at powers exactly, lie on both sides of 0, and hold what is infinite apart', async () => {
-    const numbers = [0, -0, 1, 999.9999999999999, 1000, 1001, 1e-7, -1000, -999, Infinity, -Infinity, NaN];
+    const numbers = [
+      0,
+      -0,
+      1,
+      999.999,
+      1000,
+      1001,
+      1e-7,
+      BELOW,
+      -1000,
+      -999,
+      Infinity,
+      -Infinity,
+      NaN,
+    ];
     const log = await logOf(numbers.map((n) => ({ n })));
     const { columns } = await ask(log, { groupBy: [{ field: 'n', growth: 10 }] });
     expect(columns).toEqual({
-      n: [-Infinity, -10_000, -1000, 0, 10 ** -7, 1, 100, 1000, Infinity, NaN],
-      count: [1, 1, 1, 2, 1, 1, 1, 2, 1, 1],
+      n: [-Infinity, -10_000, -1000, 0, 10 ** -12, 10 ** -7, 1, 100, 1000, Infinity, NaN],
+      count: [1, 1, 1, 2, 1, 1, 1, 1, 2, 1, 1],
     });
   });
 });
