@@ -1,20 +1,36 @@
-/** Conditions as people type them: one comparison each. */
+/** Conditions as people type them: one comparison each, or JSON. */
 import {
+  eventFields,
   isTimeField,
+  openEventReader,
   unitNsOf,
   type Comparison,
   type Condition,
   type EventField,
   type QueryValue,
+  type Reader,
 } from '../index.js';
 import { parseTime } from './arguments.js';
 import { durationNs } from './duration.js';
 import { InputError } from './exit-codes.js';
 
-/** Kinds of the fields, by their paths. */
-export type FieldKinds = ReadonlyMap<string, EventField['kind']>;
+/**
+ * What all of the texts say together, of the events of a log; `undefined` without any.
+ * @throws {InputError}
+ */
+export function parseConditions(texts: readonly string[], log: Reader): Condition | undefined {
+  if (texts.length === 0) return undefined;
+  const events = openEventReader(log.describe());
+  events.close();
+  const kinds = kindsOf(eventFields(events.schema));
+  const conditions = texts.map((text) => parseCondition(text, kinds));
+  return conditions.length === 1 ? conditions[0] : { all: conditions };
+}
 
-export function kindsOf(fields: readonly EventField[]): FieldKinds {
+/** Kinds of the fields, by their paths. */
+type FieldKinds = ReadonlyMap<string, EventField['kind']>;
+
+function kindsOf(fields: readonly EventField[]): FieldKinds {
   const own = fields.map(({ path, kind }) => [path, kind] as const);
   return new Map([...own, ['$offset', 'number'], ['$timeMs', 'number']]);
 }
@@ -23,14 +39,24 @@ const CONDITION =
   /^\s*(not\s+)?([\w$.]+)\s*(?:(==?|!=|<=|>=|<|>)|(?<=\s)(contains|in|present)(?=\s|$))\s*(.*?)\s*$/s;
 
 /**
- * `sensor = 7`, `name contains "x y"`, `kind in Idle,Moving`, `rate present`, and `not` before it.
+ * `sensor = 7`, `name contains "x y"`, `kind in Idle,Moving`, `rate present`, and `not` before it; or a
+ * condition of `queryEvents` as JSON.
  * @throws {InputError}
  */
-export function parseCondition(text: string, kinds: FieldKinds): Condition {
+function parseCondition(text: string, kinds: FieldKinds): Condition {
+  if (text.trimStart().startsWith('{')) return parseJsonCondition(text);
   const [, not, field, sign, word, rest = ''] = CONDITION.exec(text) ?? [];
   if (field === undefined) throw misunderstood(text);
   const condition = comparison(text, { field, op: sign ?? (word as string), rest }, kinds);
   return not === undefined ? condition : { not: condition };
+}
+
+function parseJsonCondition(text: string): Condition {
+  try {
+    return JSON.parse(text) as Condition;
+  } catch (error) {
+    throw new InputError(`Cannot read the condition as JSON: ${(error as Error).message}`);
+  }
 }
 
 function comparison(
@@ -55,7 +81,7 @@ function misunderstood(text: string): InputError {
   return new InputError(
     `Cannot understand the condition ${JSON.stringify(text)}: write FIELD, then =, !=, <, <=, >, >=, ` +
       `contains, in or present, then a value, as in 'value >= 20.5'; what is more than one comparison ` +
-      `goes into --query`,
+      `is JSON, as in '{"any": [{"field": "value", "op": "present"}]}'`,
   );
 }
 

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { Command } from 'commander';
 import { StorageError, generateEventModule } from '../index.js';
+import { collect } from './arguments.js';
 import { EXIT_CODES_HELP, EXIT_USE, InputError } from './exit-codes.js';
 import { findFlatc, type Compiled, type Flatc } from './flatc.js';
 import { note, plural, print } from './output.js';
@@ -50,10 +51,6 @@ export function generateCommand(): Command {
     .option('--check', 'write nothing; fail if a file is missing or differs')
     .addHelpText('after', HELP)
     .action(generate);
-}
-
-function collect(value: string, previous: readonly string[] = []): string[] {
-  return [...previous, value];
 }
 
 async function generate(schemas: readonly string[], options: Options): Promise<void> {

@@ -10,6 +10,7 @@ import {
   type CsvOptions,
   type InputFormat,
 } from '../index.js';
+import { collect } from './arguments.js';
 import { InputError } from './exit-codes.js';
 
 export interface InputOptions {
@@ -71,7 +72,7 @@ export function addInputOptions(command: Command, otherwise: string): Command {
       'of CSV: name:type,... for columns, in the place of a guess',
       parseTypes,
     )
-    .option('--null <word>', 'of CSV: a word that means null; may be repeated', addWord)
+    .option('--null <word>', 'of CSV: a word that means null; may be repeated', collect)
     .option('--add-columns', "of CSV: add fields to the log's schema for new columns");
 }
 
@@ -113,8 +114,4 @@ function parseTypes(text: string): Record<string, ColumnType> {
     );
   });
   return Object.fromEntries(pairs);
-}
-
-function addWord(word: string, words: readonly string[] = []): readonly string[] {
-  return [...words, word];
 }

@@ -3,25 +3,22 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import {
   chartToSvg,
   chartToText,
-  openReader,
   plotHistogram,
   plotLines,
   plotQuantiles,
   pngRenderer,
   type Chart,
-  type Condition,
   type PlotTheme,
   type QuerySettings,
   type Reader,
   type ScanResult,
 } from '../index.js';
-import { parseCount, parseJson, parseWorkers } from './arguments.js';
-import { EXIT_CODES_HELP, EXIT_DAMAGE, InputError } from './exit-codes.js';
-import { Interruption } from './interruption.js';
+import { collect, parseCount } from './arguments.js';
+import { parseConditions } from './condition.js';
+import { EXIT_CODES_HELP, InputError } from './exit-codes.js';
 import { NewFile } from './new-file.js';
-import { colours, note } from './output.js';
-import { ProgressLine } from './progress.js';
-import { addRangeOptions, damageAtEnd, resolveRange, type RangeOptions } from './range.js';
+import { colours } from './output.js';
+import { addScanningOptions, scanning, tellDamage, type ScanningOptions } from './scanning.js';
 
 const HELP = `
 Draws fields of a log of events as lines over time, or over another field; without --y, the one number
@@ -37,7 +34,7 @@ Examples:
   $ stratalog plot sensors --y value
   $ stratalog plot ticks --y price --by symbol --out prices.svg
   $ stratalog plot counters --y sent_bytes --rate --since 2026-01-31 --out rate.png --size 1600x500
-  $ stratalog plot requests --quantiles latency_us --where '{"field": "status", "op": "=", "value": 200}'
+  $ stratalog plot requests --quantiles latency_us --where 'status = 200'
   $ stratalog plot requests --histogram latency_us --log --theme dark --out latency.svg
 ${EXIT_CODES_HELP}`;
 
@@ -46,7 +43,7 @@ interface Size {
   readonly height: number;
 }
 
-interface Options extends RangeOptions {
+interface Options extends ScanningOptions {
   readonly y?: readonly string[];
   readonly x?: string;
   readonly by?: string;
@@ -55,7 +52,7 @@ interface Options extends RangeOptions {
   readonly bins?: number;
   readonly quantiles?: readonly string[];
   readonly log?: boolean;
-  readonly where?: Condition;
+  readonly where?: readonly string[];
   readonly outliers?: boolean;
   readonly out?: string;
   readonly force?: boolean;
@@ -64,9 +61,6 @@ interface Options extends RangeOptions {
   readonly title?: string;
   readonly font?: string;
   readonly ascii?: boolean;
-  readonly flushed?: boolean;
-  readonly workers?: number;
-  readonly skipDamage?: boolean;
 }
 
 /** Makes the chart, once it is told of what. */
@@ -113,11 +107,13 @@ export function plotCommand(): Command {
         .conflicts(['y', 'x', 'rate', 'histogram']),
     )
     .option('--log', 'values along a logarithmic axis')
-    .addOption(
-      new Option('--where <condition>', 'only events that meet it, as JSON').argParser(parseWhere),
+    .option(
+      '--where <condition>',
+      "only events that meet it, as with 'query'; all of several",
+      collect,
     )
     .option('--outliers', 'also events whose x lies far away from all others');
-  return addRangeOptions(command)
+  return addScanningOptions(command)
     .option('--out <file>', 'write a picture: FILE.svg or FILE.png')
     .option('--force', 'replace an existing file')
     .addOption(new Option('--size <size>', 'pixels, such as 1200x600').argParser(parsePixels))
@@ -125,46 +121,22 @@ export function plotCommand(): Command {
     .option('--title <text>', 'what stands above')
     .option('--font <file>', 'a font to write a PNG with')
     .option('--ascii', 'draw in the terminal with ASCII characters only')
-    .option('--flushed', 'only records that a power cut cannot take back')
-    .option('--workers <n>', 'threads (default: as many as the machine runs)', parseWorkers)
-    .option('--skip-damage', 'step over damage, and tell of it')
     .addHelpText('after', HELP)
     .action(plot);
 }
 
 async function plot(path: string, options: Options): Promise<void> {
-  const reader = openReader(path, { bound: options.flushed === true ? 'flushed' : 'committed' });
-  let output: Output | undefined;
+  checkTogether(options);
+  const output = await outputOf(options);
   try {
-    checkTogether(options);
-    output = await outputOf(options);
     const ask = plotOf(options, output.width);
-    const result = await interruptible((settings) => ask(reader, settings), {
-      ...rangeOf(reader, options),
-      workers: options.workers,
-      onDamage: options.skipDamage === true ? 'skip' : 'error',
-    });
+    const result = await scanning('plot', path, options, ask);
     if (result === undefined) return;
     output.show(result.value);
-    for (const { message } of result.damage) note(message);
-    if (result.damage.length > 0) process.exitCode = EXIT_DAMAGE;
+    tellDamage(result);
   } finally {
-    output?.close();
-    reader.close();
+    output.close();
   }
-}
-
-function collect(field: string, fields: readonly string[] = []): string[] {
-  return [...fields, field];
-}
-
-/** The one place that says how conditions are written. */
-function parseWhere(text: string): Condition {
-  const condition = parseJson(text);
-  if (typeof condition === 'object' && condition !== null) return condition as Condition;
-  throw new InvalidArgumentError(
-    'Expected JSON such as {"field": "value", "op": ">", "value": 5}.',
-  );
 }
 
 function parsePixels(text: string): Size {
@@ -193,49 +165,27 @@ function checkTogether({ out, histogram, bins, ...options }: Options): void {
 }
 
 function plotOf(options: Options, width: number): Plot {
-  const { y, x, by, rate, histogram, bins, quantiles, log, where, outliers, title } = options;
+  const { y, x, by, rate, histogram, bins, quantiles, log, where = [], outliers, title } = options;
   const scale = log === true ? 'log' : undefined;
-  const common = { where, title, scale } as const;
+  const common = (reader: Reader) =>
+    ({ where: parseConditions(where, reader), title, scale }) as const;
   if (histogram !== undefined) {
     return (reader, settings) =>
-      plotHistogram(reader, { ...common, field: histogram, bins }, settings);
+      plotHistogram(reader, { ...common(reader), field: histogram, bins }, settings);
   }
   if (quantiles !== undefined) {
     return (reader, settings) =>
-      plotQuantiles(reader, { ...common, field: quantiles, by }, settings);
+      plotQuantiles(reader, { ...common(reader), field: quantiles, by }, settings);
   }
-  const lines = { ...common, x, y, by, rate, width };
-  const shown = { ...lines, outliers: outliers === true ? 'show' : 'leave-out' } as const;
-  return (reader, settings) => plotLines(reader, shown, settings);
-}
-
-/** Not told where to end, the query finds the end itself, and tells of damage there. */
-function rangeOf(reader: Reader, options: Options): QuerySettings {
-  const { from, to } = resolveRange(reader, options);
-  if (damageAtEnd(reader, options, to) !== undefined) return { from };
-  return { from, to: Math.max(from, to) };
-}
-
-/** Draws a bar while the queries run. `undefined`: a signal has stopped them. */
-async function interruptible(
-  run: (settings: QuerySettings) => Promise<ScanResult<Chart>>,
-  settings: QuerySettings,
-): Promise<ScanResult<Chart> | undefined> {
-  const controller = new AbortController();
-  const interruption = new Interruption(() => controller.abort());
-  const progress = new ProgressLine();
-  const onProgress: QuerySettings['onProgress'] = ({ bytes, totalBytes }) =>
-    progress.update(() => progress.bar('plot', Math.min(1, bytes / Math.max(1, totalBytes))));
-  try {
-    return await run({ ...settings, onProgress, signal: controller.signal });
-  } catch (error) {
-    if (interruption.signal === undefined) throw error;
-    interruption.setExitCode();
-    return undefined;
-  } finally {
-    progress.end();
-    interruption.release();
-  }
+  const shown = {
+    x,
+    y,
+    by,
+    rate,
+    width,
+    outliers: outliers === true ? 'show' : 'leave-out',
+  } as const;
+  return (reader, settings) => plotLines(reader, { ...common(reader), ...shown }, settings);
 }
 
 // --- Where it goes ---

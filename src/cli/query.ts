@@ -2,19 +2,16 @@
 import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import {
-  eventFields,
   queryEvents,
-  openEventReader,
   type Cell,
-  type Condition,
   type Query,
   type QueryTable,
   type Reader,
   type ScanResult,
 } from '../index.js';
-import { parseCount } from './arguments.js';
+import { collect, parseCount } from './arguments.js';
 import { cellText, timeTexts } from './cell-text.js';
-import { kindsOf, parseCondition, type FieldKinds } from './condition.js';
+import { parseConditions } from './condition.js';
 import { EXIT_CODES_HELP, InputError } from './exit-codes.js';
 import { parseGrouping, parseOrder, parseSelect } from './query-words.js';
 import { printCsv, printJsonRows, printLines } from './result-output.js';
@@ -98,11 +95,6 @@ export function queryCommand(): Command {
     .action(answer);
 }
 
-/** Options that may be given several times. */
-export function collect(value: string, before: readonly string[] = []): readonly string[] {
-  return [...before, value];
-}
-
 async function answer(path: string, options: Options): Promise<void> {
   let asked: Query = {};
   const result = await scanning('query', path, options, (reader, settings) => {
@@ -117,27 +109,14 @@ async function answer(path: string, options: Options): Promise<void> {
 function questionOf(reader: Reader, { query, ...options }: QueryOptions): Query {
   if (query !== undefined) return parseQuery(query);
   const { where = [], groupBy, select, orderBy, limit } = options;
-  const conditions = where.length === 0 ? [] : conditionsOf(where, fieldKinds(reader));
-  const [condition, ...others] = conditions;
+  const condition = parseConditions(where, reader);
   return {
-    ...(condition === undefined
-      ? {}
-      : { where: others.length === 0 ? condition : { all: conditions } }),
+    ...(condition === undefined ? {} : { where: condition }),
     ...(groupBy === undefined ? {} : { groupBy: groupBy.map(parseGrouping) }),
     ...(select === undefined ? {} : { select: parseSelect(select) }),
     ...(orderBy === undefined ? {} : { orderBy: parseOrder(orderBy) }),
     ...(limit === undefined ? {} : { limit }),
   };
-}
-
-function conditionsOf(texts: readonly string[], kinds: FieldKinds): Condition[] {
-  return texts.map((text) => parseCondition(text, kinds));
-}
-
-function fieldKinds(reader: Reader): FieldKinds {
-  const events = openEventReader(reader.describe());
-  events.close();
-  return kindsOf(eventFields(events.schema));
 }
 
 function parseQuery(text: string): Query {

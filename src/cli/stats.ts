@@ -1,21 +1,17 @@
 /** `stats`: what the fields of a log's events hold. */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import {
-  eventFields,
   eventStats,
-  openEventReader,
   type Cell,
-  type Condition,
   type EventStats,
   type FieldStats,
   type FrequentValues,
-  type Reader,
 } from '../index.js';
+import { collect } from './arguments.js';
 import { cellText, resultJson, timeTexts } from './cell-text.js';
-import { kindsOf, parseCondition } from './condition.js';
+import { parseConditions } from './condition.js';
 import { EXIT_CODES_HELP } from './exit-codes.js';
 import { formatCount, plural } from './output.js';
-import { collect } from './query.js';
 import { printCsv, printLines, type CsvCell } from './result-output.js';
 import { tableLines, terminalColumns, type TableColumn } from './result-table.js';
 import { addScanningOptions, scanning, tellDamage, type ScanningOptions } from './scanning.js';
@@ -82,7 +78,7 @@ function parseShares(text: string): readonly number[] {
 async function stats(path: string, options: Options): Promise<void> {
   const { fields, quantiles, where = [] } = options;
   const result = await scanning('stats', path, options, (reader, settings) => {
-    const condition = where.length === 0 ? undefined : conditionOf(reader, where);
+    const condition = parseConditions(where, reader);
     return eventStats(reader, { ...settings, fields, quantiles, where: condition, parts: PARTS });
   });
   if (result === undefined) return;
@@ -91,13 +87,6 @@ async function stats(path: string, options: Options): Promise<void> {
   else if (options.csv === true) await printCsv(csvNames(value), csvRows(value));
   else await printLines(describe(value, options.ascii === true || !isUtf8()));
   tellDamage(result);
-}
-
-function conditionOf(reader: Reader, texts: readonly string[]): Condition {
-  const events = openEventReader(reader.describe());
-  events.close();
-  const kinds = kindsOf(eventFields(events.schema));
-  return { all: texts.map((text) => parseCondition(text, kinds)) };
 }
 
 function describe(value: EventStats, ascii: boolean): string[] {
