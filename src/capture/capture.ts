@@ -191,7 +191,7 @@ class Session<Event> {
   async #runSource(): Promise<void> {
     const intake = this.#intake;
     const failed = await attempt(() => {
-      this.#settings.onStart?.();
+      this.#settings.onStart?.(intake.counts.firstOffset);
       return this.#from.run(intake);
     });
     if (failed === undefined) intake.end('source');

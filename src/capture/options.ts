@@ -58,8 +58,11 @@ export interface CaptureOptions<Event = unknown> extends Omit<
   readonly rejectFile?: string | RejectFileOptions;
   /** Ends the capture when more than so many were rejected (default: never). */
   readonly maxRejects?: number;
-  /** Is told that the log is open: from now on readers find it. What it throws ends the capture. */
-  readonly onStart?: () => void;
+  /**
+   * Is told that the log is open, so that readers find it from now on, and which offset the first event
+   * gets. What it throws ends the capture.
+   */
+  readonly onStart?: (firstOffset: number) => void;
   /** Is told how the capture is getting on. What it throws ends the capture. */
   readonly onProgress?: (progress: CaptureProgress) => void;
   /** How often (default 200). Needs the event loop. */
@@ -77,7 +80,7 @@ export interface CaptureSettings<Event> {
   readonly onReject: ((rejected: Rejected) => void) | undefined;
   readonly rejectFile: RejectFileOptions | undefined;
   readonly maxRejects: number;
-  readonly onStart: (() => void) | undefined;
+  readonly onStart: ((firstOffset: number) => void) | undefined;
   readonly onProgress: ((progress: CaptureProgress) => void) | undefined;
   readonly progressIntervalMs: number;
 }

@@ -1,5 +1,5 @@
 /** `demo`: the main job on real data, every step told and checked. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -8,8 +8,6 @@ import {
   capture,
   chartToSvg,
   countRecords,
-  inspectSchema,
-  openReader,
   plotLines,
   queryEvents,
   systemCounters,
@@ -18,15 +16,17 @@ import {
   verifyLogInParallel,
   type CaptureReport,
   type QueryTable,
+  type SystemReport,
 } from '../index.js';
 import { parseSeconds } from './arguments.js';
 import type { FollowResult, FollowTask } from './demo-follower.js';
-import { EXIT_CODES_HELP, EXIT_OK } from './exit-codes.js';
+import { EXIT_CODES_HELP } from './exit-codes.js';
 import { Interruption } from './interruption.js';
 import {
   colours,
   formatBytes,
   formatCount,
+  formatOffsets,
   formatSeconds,
   plural,
   print,
@@ -64,17 +64,19 @@ export function demoCommand(): Command {
 async function demo(log: string | undefined, options: { readonly seconds: number }): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'stratalog-demo-'));
   const path = log ?? join(folder, 'log');
+  const picture = join(folder, 'counters.svg');
   const ending = new AbortController();
   const interruption = new Interruption(() => ending.abort());
   try {
     const captured = await captureAndFollow(path, options.seconds * 1000, ending.signal);
-    if (captured.ended !== 'signal') {
-      await lookAt(path, captured, join(folder, 'counters.svg'));
-    }
+    if (captured.ended !== 'signal') await lookAt(path, captured, picture);
+  } catch (error) {
+    // Stopped before it had begun.
+    if (!ending.signal.aborted || error !== ending.signal.reason) throw error;
   } finally {
     interruption.release();
     if (log === undefined) rmSync(path, { recursive: true, force: true });
-    if (ending.signal.aborted) rmSync(folder, { recursive: true, force: true });
+    if (!existsSync(picture)) rmSync(folder, { recursive: true, force: true });
   }
   interruption.setExitCode();
 }
@@ -87,51 +89,49 @@ interface Captured extends CaptureReport {
 }
 
 async function captureAndFollow(path: string, ms: number, signal: AbortSignal): Promise<Captured> {
+  const counters = systemCounters().length;
+  const what = `${counters} counters of this machine, ${RATE_HZ} times a second`;
+  tell('capture', `${what}, for ${formatSeconds(ms)}`);
+  tell('', path);
   const source = systemSource({ rateHz: RATE_HZ });
-  const from = nextOffsetOf(path);
   const followers: Follower[] = [];
   const progress = new ProgressLine();
-  const names = systemCounters().length;
-  tell(
-    'capture',
-    `${names} counters of this machine, ${RATE_HZ} times a second, ${formatSeconds(ms)}`,
-  );
-  tell('', path);
   try {
     const report = await capture(source, path, {
       signal,
       durationMs: ms,
       commit: 'each',
-      onStart: () => {
+      onStart: (from) => {
         for (let i = 0; i < FOLLOWERS; i++) followers.push(startFollower({ path, from }));
       },
       onProgress: ({ events, elapsedMs }) =>
         progress.update(() => `${progress.bar('capture', elapsedMs / ms)}  ${events} events`),
     });
     progress.end();
-    const { achievedHz, lateUs, missedTicks, processCpu } = source.report();
-    const { events, bytes, firstOffset, nextOffset } = report;
-    tell(
-      '',
-      `${plural(events, 'event')}, ${formatBytes(bytes)}, offsets ${firstOffset} to ${nextOffset - 1}`,
-    );
-    tell(
-      '',
-      `${achievedHz.toFixed(1)} a second, ${missedTicks} missed; ${(100 * processCpu).toFixed(0)} % of a core, all threads`,
-    );
-    tell('', `on time within ${us(lateUs.p50)} (half of them), ${us(lateUs.p99)} (99 %)`);
+    tellCapture(report, source.report());
     const results = await Promise.all(followers.map(({ result }) => result));
-    results.forEach(({ events: seen, ageUs }, i) => {
-      tell(
-        'tail',
-        `thread ${i + 1} followed: ${plural(seen, 'event')}, seen ${us(ageUs.p50)} after they were sampled (half), ${us(ageUs.p99)} (99 %)`,
-      );
-    });
+    results.forEach(tellFollower);
     return { ...report, followers: results };
   } finally {
     progress.end();
     await Promise.all(followers.map(({ worker }) => worker.terminate()));
   }
+}
+
+function tellCapture(report: CaptureReport, timing: SystemReport): void {
+  const { events, bytes, firstOffset, nextOffset } = report;
+  const { achievedHz, lateUs, missedTicks, processCpu } = timing;
+  const offsets = formatOffsets({ from: firstOffset, to: nextOffset });
+  tell('', `${plural(events, 'event')}, ${formatBytes(bytes)}, ${offsets}`);
+  const cpu = `${(100 * processCpu).toFixed(0)} % of a core, all threads`;
+  tell('', `${achievedHz.toFixed(1)} a second, ${missedTicks} missed; ${cpu}`);
+  tell('', `late by ${us(lateUs.p50)} (half of them), ${us(lateUs.p99)} (99 %)`);
+}
+
+function tellFollower({ events, ageUs }: FollowResult, index: number): void {
+  const seen = `${plural(events, 'event')}, each seen`;
+  const ages = `${us(ageUs.p50)} after it was sampled (half of them), ${us(ageUs.p99)} (99 %)`;
+  tell('tail', `thread ${index + 1} followed: ${seen} ${ages}`);
 }
 
 interface Follower {
@@ -151,22 +151,6 @@ function startFollower(task: FollowTask): Follower {
   return { worker, result };
 }
 
-/** Where the next event will be, in a log that may not be there yet. */
-function nextOffsetOf(path: string): number {
-  if (!isThere(path)) return 0;
-  const reader = openReader(path);
-  reader.close();
-  return reader.committedOffset;
-}
-
-function isThere(path: string): boolean {
-  try {
-    return inspectSchema(path) !== undefined;
-  } catch {
-    return false;
-  }
-}
-
 // --- Look at it ---
 
 async function lookAt(path: string, captured: Captured, picture: string): Promise<void> {
@@ -178,7 +162,6 @@ async function lookAt(path: string, captured: Captured, picture: string): Promis
   print(
     colours.green('what the threads saw, what the query says, and what was captured is the same'),
   );
-  process.exitCode = EXIT_OK;
 }
 
 interface Range {

@@ -186,7 +186,7 @@ describe('plot --out', () => {
     expect(result).toMatchObject({
       code: 1,
       stderr:
-        'stratalog: Cannot find field vlaue: plot.Event has no vlaue, but time_ms, value, sensor, sent_bytes\n',
+        'stratalog: Cannot find field vlaue: plot.Event has no vlaue, but value, time_ms, sensor, sent_bytes\n',
     });
     expect(readdirSync(dirname(out))).toEqual([]);
   });

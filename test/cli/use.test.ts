@@ -1,10 +1,19 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ProgressLine } from '../../src/cli/progress.js';
 import { verifyLog } from '../../src/index.js';
-import { runCli } from '../support/cli.js';
+import { finished, runCli, startCli } from '../support/cli.js';
 import { temporaryLogPath } from '../support/temporary-log.js';
 
 const VERBS = [
@@ -22,7 +31,7 @@ const VERBS = [
 ];
 
 describe('--help', () => {
-  it.each([...VERBS, 'generate', 'capture'])(
+  it.each([...VERBS, 'generate', 'capture', 'query', 'stats'])(
     'of %s gives examples and exit codes',
     async (verb) => {
       const { code, stdout } = await runCli([verb, '--help']);
@@ -132,21 +141,57 @@ describe('storage', () => {
 });
 
 describe('demo', () => {
-  it('takes real input through a log of its own, and removes it', async () => {
-    const { code, stdout, stderr } = await runCli(['demo', '--seconds', '0.05']);
+  const picture = (stdout: Buffer): string =>
+    /^plot +(\S+\.svg), /m.exec(String(stdout))?.[1] ?? '';
+
+  it('captures, follows, scans, queries, verifies and draws, and leaves the picture', async () => {
+    const { code, stdout, stderr } = await runCli(['demo', '--seconds', '1']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(String(stdout)).toContain('everything that went in came out');
-    const log = /^log +(.+)$/m.exec(String(stdout))?.[1] ?? '';
+    const steps = String(stdout).match(/^(?:capture|tail|scan|query|verify|plot) /gm) ?? [];
+    expect(steps.map((step) => step.trim())).toEqual([
+      'capture',
+      'tail',
+      'tail',
+      'scan',
+      'query',
+      'verify',
+      'plot',
+    ]);
+    expect(String(stdout)).toContain('every checksum and every event is sound');
+    const file = picture(stdout);
+    expect(readFileSync(file, 'utf8')).toContain('<svg');
+    expect(readdirSync(dirname(file))).toEqual([basename(file)]);
+    rmSync(dirname(file), { recursive: true });
+  });
+
+  it('keeps a log that was named, and goes on with it when run again', async () => {
+    const path = temporaryLogPath();
+    for (const times of [1, 2]) {
+      const before = times === 1 ? 0 : verifyLog(path).records;
+      const { code, stdout } = await runCli(['demo', '--seconds', '0.5', path]);
+      expect(code).toBe(0);
+      expect(verifyLog(path).records).toBeGreaterThan(before);
+      rmSync(dirname(picture(stdout)), { recursive: true });
+    }
+  });
+
+  it('that is interrupted leaves nothing', async () => {
+    const child = startCli(['demo', '--seconds', '60']);
+    const ended = finished(child);
+    await once(child.stdout, 'data');
+    child.kill('SIGINT');
+    const { code, stdout } = await ended;
+    expect(code).toBe(130);
+    const log = /^ +(\/\S+)$/m.exec(String(stdout))?.[1] ?? '';
     expect(existsSync(dirname(log))).toBe(false);
   });
 
-  it('keeps a log that was named, and appends to it when run again', async () => {
-    const path = temporaryLogPath();
-    await runCli(['demo', '--seconds', '0.05', path]);
-    const { records } = verifyLog(path);
-    expect(records).toBeGreaterThan(0);
-    expect(await runCli(['demo', '--seconds', '0.05', path])).toMatchObject({ code: 0 });
-    expect(verifyLog(path).records).toBeGreaterThan(records);
+  it('says what is wrong with a log that is none', async () => {
+    const file = temporaryLogPath();
+    writeFileSync(file, 'not a folder');
+    const { code, stderr } = await runCli(['demo', '--seconds', '1', file]);
+    expect(code).toBe(4);
+    expect(stderr).toMatch(/^stratalog: Cannot /);
   });
 });
 

@@ -157,7 +157,7 @@ describe('what is drawn over what', () => {
   });
 
   it.each([
-    [{ y: 'vlaue' }, 'Cannot find field vlaue: plot.Event has no vlaue, but time_ns, value, name'],
+    [{ y: 'vlaue' }, 'Cannot find field vlaue: plot.Event has no vlaue, but value, '],
     [
       { y: 'name' },
       'Cannot plot name: it is a string, not a number; numbers are time_ns, value, n',

@@ -66,7 +66,7 @@ const TABLE: readonly (readonly [what: string, query: unknown, message: string])
   [
     'an unknown function',
     { select: { a: { fn: 'maen', field: 'n' } } },
-    'Cannot compute "maen": there are mean, count, sum, variance, deviation, min, max, first, last, quantile, top, frequent',
+    'Cannot compute "maen": there are mean, count, sum, variance, deviation, min, max, first, last, increase, quantile, top, frequent',
   ],
   ['a sum of nothing', { select: { a: { fn: 'sum' } } }, 'Cannot compute sum: of which field?'],
   [
