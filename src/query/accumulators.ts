@@ -4,7 +4,7 @@
  * of the same (sum and mean, all quantiles) ask one accumulator.
  */
 import type { BatchColumn, IntegerColumn, NumberColumn } from './batch.js';
-import { integerAt, isIntegerLess, valueAt } from './batch.js';
+import { extremeRow, integerAt, isIntegerLess, valueAt } from './batch.js';
 import { Frequent, type FrequentValues } from './frequent.js';
 import { Increase } from './increase.js';
 import { QuantileSketch, type SketchState } from './sketch.js';
@@ -430,8 +430,14 @@ class IntegerExtreme implements Accumulator {
     }
   }
 
-  add({ rows, groups, count }: Selection, column?: BatchColumn): void {
+  add({ rows, groups, count, isOneGroup }: Selection, column?: BatchColumn): void {
     const integers = column as IntegerColumn;
+    if (isOneGroup) {
+      if (count === 0) return;
+      const row = extremeRow(integers, rows, count, this.#isMax);
+      this.#take(groups[0] as number, integerAt(integers, row));
+      return;
+    }
     const best = this.#best;
     for (let i = 0; i < count; i++) {
       const group = groups[i] as number;
@@ -495,16 +501,17 @@ class End implements Accumulator {
   }
 
   /** Chooses rows first, so that no more values are made than there are groups. */
-  add({ rows, groups, count }: Selection, column?: BatchColumn): void {
+  add({ rows, groups, count, isOneGroup }: Selection, column?: BatchColumn): void {
     if (count === 0 || (!this.#isLast && this.#missing === 0)) return;
     // Of one group the row is known.
-    const from = this.#isLast && this.#values.length === 1 ? count - 1 : 0;
+    const from = this.#isLast && isOneGroup ? count - 1 : 0;
+    const to = !this.#isLast && isOneGroup ? 1 : count;
     const chosen = this.#chosen;
-    for (let i = from; i < count; i++) {
+    for (let i = from; i < to; i++) {
       const group = groups[i] as number;
       if (this.#isLast || chosen[group] === 0) chosen[group] = (rows[i] as number) + 1;
     }
-    for (let i = from; i < count; i++) {
+    for (let i = from; i < to; i++) {
       const group = groups[i] as number;
       const row = chosen[group] as number;
       if (row === 0) continue;

@@ -70,6 +70,32 @@ export function isIntegerLess({ kind, words }: IntegerColumn, a: number, b: numb
   );
 }
 
+/** The row with the least or the largest 64-bit integer of some, the first of equals. There is one at least. */
+export function extremeRow(
+  { kind, words }: IntegerColumn,
+  rows: Uint32Array,
+  count: number,
+  isMax: boolean,
+): number {
+  // With the sign bit flipped, unsigned high words are in the order of signed ones.
+  const flip = kind === 'int64' ? 0 : 0x8000_0000;
+  let found = rows[0] as number;
+  let high = (words[2 * found + 1] as number) ^ flip;
+  let low = (words[2 * found] as number) >>> 0;
+  for (let i = 1; i < count; i++) {
+    const row = rows[i] as number;
+    const rowHigh = (words[2 * row + 1] as number) ^ flip;
+    const rowLow = (words[2 * row] as number) >>> 0;
+    const isMore = rowHigh > high || (rowHigh === high && rowLow > low);
+    const isSame = rowHigh === high && rowLow === low;
+    if (isSame || isMore !== isMax) continue;
+    found = row;
+    high = rowHigh;
+    low = rowLow;
+  }
+  return found;
+}
+
 function compareWords(
   kind: 'int64' | 'uint64',
   aLow: number,

@@ -14,6 +14,7 @@ import {
   openAppender,
   openEventAppender,
   openEventReader,
+  openReader,
   verifyLog,
   type CaptureOptions,
   type CaptureProgress,
@@ -289,6 +290,33 @@ describe('what is no event', () => {
     );
     expect(error).toMatchObject({ code: 'CAPTURE_FAILED', cause: { message: 'not me' } });
     expect((error as CaptureError).report).toMatchObject({ events: 1, rejected: 1 });
+  });
+});
+
+describe('the start', () => {
+  it('is told when readers find the log, with the offset of the first event', async () => {
+    const path = captureLogPath();
+    await capture(numbers(0, 3), path, options);
+    const seen: [number, number][] = [];
+    const onStart = (firstOffset: number): void => {
+      const reader = openReader(path);
+      seen.push([firstOffset, reader.committedOffset]);
+      reader.close();
+    };
+    const report = await capture(numbers(0, 2), path, { ...options, onStart });
+    expect(seen).toEqual([[3, 3]]);
+    expect(report).toMatchObject({ firstOffset: 3, nextOffset: 5 });
+  });
+
+  it('ends the capture if whoever is told throws, and the source is not run', async () => {
+    const path = captureLogPath();
+    const source = new TestSource(() => {});
+    const onStart = (): void => {
+      throw new Error('not now');
+    };
+    const error = await rejectionOf(capture(source, path, { onStart }));
+    expect(error).toMatchObject({ code: 'CAPTURE_FAILED', cause: { message: 'not now' } });
+    expect(source.seen).not.toContain('run');
   });
 });
 
@@ -614,6 +642,7 @@ describe('misuse', () => {
     ['budgetBytes', { budgetBytes: Infinity }],
     ['onReject', { onReject: 1 }],
     ['onProgress', { onProgress: 'x' }],
+    ['onStart', { onStart: 1 }],
     ['signal', { signal: {} }],
     ['rejectFile', { rejectFile: 5 }],
     ['rejectFile', { rejectFile: {} }],
