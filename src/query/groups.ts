@@ -163,7 +163,7 @@ class Dictionary {
 
   #encodeNumbers(column: NumberColumn, rows: Uint32Array, count: number, codes: Uint32Array): void {
     const { numbers, nulls } = column;
-    const every = this.#every === undefined ? 0 : Number(this.#every);
+    const buckets = this.#every === undefined ? undefined : new EqualBuckets(Number(this.#every));
     let previous = NaN;
     let code = 0;
     for (let i = 0; i < count; i++) {
@@ -173,7 +173,7 @@ class Dictionary {
         continue;
       }
       const value = numbers[row] as number;
-      const key = every === 0 ? value : Math.floor(value / every) * every;
+      const key = buckets === undefined ? value : buckets.lowerEnd(value);
       // Neighbours share a bucket more often than not; what is not a number equals nothing.
       if (key !== previous) {
         code = this.#codeOfNumber(key);
@@ -259,6 +259,33 @@ class Dictionary {
       previous = row;
       codes[i] = code;
     }
+  }
+}
+
+/** Buckets of doubles, all of one width. */
+class EqualBuckets {
+  readonly #every: number;
+  /** How many make 1; 0: no whole number of them. */
+  readonly #inOne: number;
+
+  constructor(every: number) {
+    this.#every = every;
+    const inOne = Math.round(1 / every);
+    this.#inOne = every < 1 && 1 / inOne === every ? inOne : 0;
+  }
+
+  /** The quotient is rounded (0.3 / 0.1 is less than 3), so the ends themselves decide. */
+  lowerEnd(value: number): number {
+    const step = Math.floor(value / this.#every);
+    const end = this.#end(step);
+    if (end > value) return this.#end(step - 1);
+    const next = this.#end(step + 1);
+    return next <= value ? next : end;
+  }
+
+  /** By a division where that is exact: 3 × 0.1 is not 0.3, but 3 / 10 is. */
+  #end(step: number): number {
+    return this.#inOne === 0 ? step * this.#every : step / this.#inOne;
   }
 }
 

@@ -69,6 +69,12 @@ describe('a histogram', () => {
     expectCounts(bars, values);
   });
 
+  it('has no gaps where values are as fine as its bars', async () => {
+    const values = Array.from({ length: 60 }, (_, i) => i / 10);
+    const bars = barsOf(await histogram('double', values));
+    expect(bars.height).toEqual(values.map(() => 1));
+  });
+
   it('stands over integers, if there are few of them', async () => {
     const values = randomNumbers(500).map((random) => Math.floor(random * 6));
     const bars = barsOf(await histogram('int', values));

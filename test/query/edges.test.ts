@@ -186,6 +186,28 @@ describe('buckets that grow', () => {
   });
 });
 
+describe('buckets of a fraction', () => {
+  it.each([
+    [0.1, 10],
+    [0.01, 100],
+    [0.05, 20],
+    [0.2, 5],
+  ])('as wide as %d begin with the numbers that they are named by', async (every, inOne) => {
+    const numbers = Array.from({ length: 401 }, (_, i) => (i - 200) / inOne);
+    const log = await logOf(numbers.map((n) => ({ n })));
+    const { columns } = await ask(log, { groupBy: [{ field: 'n', every }] });
+    expect(columns).toEqual({ n: numbers, count: numbers.map(() => 1) });
+  });
+
+  it('end before the next one, however near a number is', async () => {
+    const below = 0.3 - 2 ** -54;
+    const log = await logOf([below, 0.3, 3 - 2 ** -51, 3].map((n) => ({ n })));
+    const { columns } = await ask(log, { groupBy: [{ field: 'n', every: 0.1 }] });
+    expect(below).toBeLessThan(0.3);
+    expect(columns['n']).toEqual([0.2, 0.3, 2.9, 3]);
+  });
+});
+
 describe('what has no value', () => {
   it('comes last in any order, and is a group', async () => {
     const log = await logOf([{ f: 2 }, {}, { f: 1 }, { ok: true, s: '' }]);

@@ -57,7 +57,7 @@ function keyOf(event: PlainEvent, grouping: Grouping): Cell {
   if (value !== null && growth !== undefined) return growingKeyOf(Number(value), growth);
   if (value === null || every === undefined) return value;
   if (typeof every === 'number' && !(Number.isInteger(every) && Number.isInteger(Number(value)))) {
-    return Math.floor(Number(value) / every) * every + 0;
+    return lowerEnd(Number(value), every) + 0;
   }
   const width = BigInt(every);
   const over = ((BigInt(value) % width) + width) % width;
@@ -154,4 +154,13 @@ function variance(numbers: readonly number[]): number | null {
   if (numbers.length < 2) return null;
   const mean = numbers.reduce((a, b) => a + b, 0) / numbers.length;
   return numbers.reduce((a, b) => a + (b - mean) ** 2, 0) / (numbers.length - 1);
+}
+
+/** The largest multiple that is not above the value. */
+function lowerEnd(value: number, every: number): number {
+  let step = Math.floor(value / every);
+  if (!Number.isFinite(step)) return step * every;
+  if (step * every > value) step--;
+  else if ((step + 1) * every <= value) step++;
+  return step * every;
 }
