@@ -273,7 +273,9 @@ async function distributions(
   const curves: Curve[] = [];
   const notes: string[] = [];
   const chosen =
-    by === undefined ? undefined : chooseValues(await passes.ask({ groupBy: [by] }), by);
+    by === undefined
+      ? undefined
+      : chooseValues(await passes.ask({ groupBy: [{ field: by, as: 'by' }] }), by);
   notes.push(...(chosen?.notes ?? []));
   for (const field of fields) {
     const { rows } = await askGrowing(passes, field, by, chosen?.conditions);

@@ -131,7 +131,7 @@ async function findExtent(
 ): Promise<{ extent: Extent | undefined; series: SeriesValues; where: readonly Condition[] }> {
   const { x, by } = plan;
   const query = {
-    groupBy: by === undefined ? [] : [by],
+    groupBy: by === undefined ? [] : [{ field: by, as: 'by' }],
     select: { from: { fn: 'min', field: x }, to: { fn: 'max', field: x }, count: { fn: 'count' } },
   } as const;
   let finite: readonly Condition[] = [];
@@ -147,7 +147,7 @@ async function findExtent(
   const series =
     by === undefined ? { values: [], conditions: [], notes: [] } : chooseValues(table, by);
   const shown = new Set(series.values);
-  const rows = table.rows.filter((row) => by === undefined || shown.has(row[by] ?? null));
+  const rows = table.rows.filter((row) => by === undefined || shown.has(row['by'] ?? null));
   const extent = rows.reduce<Extent | undefined>((whole, { from, to }) => {
     if (!isExact(from) || !isExact(to)) return whole;
     if (whole === undefined) return { from, to };

@@ -13,9 +13,9 @@ export interface SeriesValues {
   readonly notes: readonly string[];
 }
 
-/** `table` is grouped by the field, and counts. */
+/** `table` is grouped by the field as `by`, and counts. */
 export function chooseValues(table: QueryTable, field: string): SeriesValues {
-  const values = table.columns[field] ?? [];
+  const values = table.columns['by'] ?? [];
   const counts = (table.columns['count'] ?? []).map(Number);
   const ranked = values
     .map((value, i) => ({ value, i, count: counts[i] ?? 0 }))

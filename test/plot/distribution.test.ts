@@ -202,6 +202,14 @@ describe('a latency curve', () => {
     );
   });
 
+  it('may be by a field that is called count', async () => {
+    const events = [1, 2, 3].map((v) => ({ v, count: v % 2 }));
+    const log = await logOfEvents(['v double', 'count int'], events);
+    const options = { field: 'v', by: 'count' };
+    const { value } = await plotQuantiles(log, options, { pool: sharedPool() });
+    expect(value.panels[0]?.series.map(({ name }) => name)).toEqual(['0', '1']);
+  });
+
   it.each([[[]], [[NaN, Infinity]], [[3]], [[0, 0, 0]]])(
     'of %j is drawn along axes',
     async (values) => {

@@ -305,6 +305,13 @@ describe('by a field', () => {
     );
   });
 
+  it.each(['from', 'to', 'count', 'by', 'column'])('may be called %s', async (by) => {
+    const events = repeated(10, (i) => ({ time_ns: T + BigInt(i), [by]: `${i % 2}`, value: i }));
+    const chart = await chartOf([...TIME, `${by} string`], events, { by, y: 'value' });
+    expect(chart.panels[0]?.series.map(({ name }) => name)).toEqual(['0', '1']);
+    expect(present(lineOf(chart, 0, 1).max)).toEqual([1, 3, 5, 7, 9]);
+  });
+
   it('there are the 12 most frequent, and it is told how many more there would be', async () => {
     const events = repeated(400, (i) => ({
       time_ns: T + BigInt(i),
