@@ -1,6 +1,7 @@
 /** What goes to the terminal, or to whoever reads instead of one. */
 import pc from 'picocolors';
 import type { OffsetRange } from '../index.js';
+import { visible } from './terminal-text.js';
 
 /** Colours where standard output is a terminal that has them. */
 export const colours = pc.createColors(
@@ -15,9 +16,9 @@ export function printJson(value: unknown): void {
   print(JSON.stringify(value, undefined, 2));
 }
 
-/** One line on standard error, for what is not the result. */
+/** One line on standard error, for what is not the result; it may quote what others have written. */
 export function note(message: string): void {
-  process.stderr.write(`stratalog: ${message}\n`);
+  process.stderr.write(`stratalog: ${visible(message)}\n`);
 }
 
 /** One line, whatever the message holds; the stack only for those who ask for it. */

@@ -197,6 +197,19 @@ describe('capture stdin', () => {
     expect(eventsIn(log)).toHaveLength(1);
   });
 
+  it('quotes no control characters of the input in what it says', async () => {
+    const log = temporaryLogPath();
+    const name = 'a\u001B[2J\u009B1m';
+    const types = ['--types', `${name}:int`];
+    const rows = await runCli(['capture', 'stdin', log, ...types], `${name},b\n1,2\nx,3\n`);
+    expect(rows.stderr).toContain('rejected line 3: a\\u001b[2J\\u009b1m: expected an integer');
+    const lines = ['{"a":1}', '{"a":\u001B]0;title\u0007}', '{"a":"\u009B1m"}'].join('\n');
+    const { stderr } = await runCli(['capture', 'stdin', temporaryLogPath()], lines);
+    expect(stderr).toContain('rejected line 3');
+    // eslint-disable-next-line no-control-regex
+    expect(rows.stderr + stderr).not.toMatch(/[\0-\u0009\u000B-\u001F\u007F-\u009F]/);
+  });
+
   it('takes a closed standard input for an empty one', () => {
     const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
     const log = temporaryLogPath();
