@@ -368,6 +368,8 @@ describe('without a schema', () => {
     ['true\n1\n', 'x:string'],
     ['""\n""\n', 'x:string'],
     ['"12"\n"13"\n', 'x:long?'],
+    ['1\n \n 2\n', 'x:long?'],
+    [' \n\t\n', 'x:string'],
   ])('%j is taken as %s', (body, expected) => {
     expect(inferred(`x\n${body}`)).toEqual([expected]);
   });

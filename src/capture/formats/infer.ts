@@ -18,17 +18,18 @@ const MAX_LONG = 2n ** 63n - 1n;
 
 /**
  * The narrowest type that holds all of `texts`, in this order: `bool`, `long`, `double`, `time`, `string`.
- * Empty ones do not count, and a column of nothing else is a `string`. Integers with zeros in front
- * (`00501`), with a plus, or of more than 64 bits are names rather than numbers.
+ * Empty and blank ones do not count, and a column of nothing else is a `string`. Integers with zeros in
+ * front (`00501`), with a plus, or of more than 64 bits are names rather than numbers.
  */
 export function inferType(texts: Iterable<string>): InferredType {
   let looks = LOOKS_BOOL | LOOKS_LONG | LOOKS_DOUBLE | LOOKS_TIME;
   let hasFraction = false;
   let isEmpty = true;
   for (const text of texts) {
-    if (text === '') continue;
+    const value = text.trim();
+    if (value === '') continue;
     isEmpty = false;
-    const now = looksOf(text.trim());
+    const now = looksOf(value);
     if ((now & HAS_FRACTION) !== 0) hasFraction = true;
     looks &= now;
     if (looks === 0) return 'string';
