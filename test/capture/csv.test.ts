@@ -210,6 +210,32 @@ describe('CSV', () => {
     ]);
   });
 
+  it('takes a whole number for an integer however it is written, and no fraction for one', () => {
+    const own = schemaOf({ n: 'long' });
+    const whole = ['12.0', '1e3', '9007199254740993.000', '-1700000000000000000.0', '1.5e1', '7.'];
+    const fractions = [
+      '4503599627370497.3',
+      '9007199254740991.5',
+      '1.00000000000000000001',
+      '0.5',
+      '1e400',
+      '9223372036854775808.0',
+    ];
+    const input = (texts: readonly string[]): string => `n\n${texts.join('\n')}\n`;
+    const taken = readInput(csv(), input(whole), { own });
+    expect(taken.events.map(({ n }) => n)).toEqual([
+      12,
+      1000,
+      9_007_199_254_740_993n,
+      -1_700_000_000_000_000_000n,
+      15,
+      7,
+    ]);
+    const refused = readInput(csv(), input(fractions), { own });
+    expect(refused.events).toEqual([]);
+    expect(refused.rejected).toHaveLength(fractions.length);
+  });
+
   it('takes numbers and nulls in turn without mixing them up', () => {
     const own = schemaOf({ a: 'double', b: 'long', c: 'string' });
     const input = 'a,b,c\n1.5,2,x\n,,\n2.5,9223372036854775807,"",\n3.5,,y\n,4,z\n4.5,5,\n';

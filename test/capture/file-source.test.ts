@@ -68,6 +68,11 @@ class Running {
     this.#report.catch(() => {});
   }
 
+  /** Until it ends by itself. */
+  ended(): Promise<CaptureReport> {
+    return this.#report;
+  }
+
   /** Until there are so many events. */
   async until(count: number): Promise<unknown[]> {
     for (;;) {
@@ -156,6 +161,20 @@ describe('fileSource that follows', () => {
     const report = await running.end();
     expect(report.details).toMatchObject({ truncated: 2, replaced: 0 });
     expect(notices[0]).toBe(`${path} was truncated; reading it from its start`);
+  });
+
+  it('ends at a file that begins again with other columns: their values have no fields', async () => {
+    const notices: string[] = [];
+    const path = inputPath('a,b\n1,x\n');
+    const running = follow(path, notices);
+    await running.until(1);
+    renameSync(path, `${path}.1`);
+    writeFileSync(path, 'a,c\n3,x\n');
+    await expect(running.ended()).rejects.toMatchObject({
+      code: 'CAPTURE_FAILED',
+      cause: { code: 'BAD_INPUT', message: expect.stringContaining('no field for column c') },
+      report: { events: 1, rejected: 0 },
+    });
   });
 
   it('takes the file that has taken the place of the old one, and the end of that', async () => {

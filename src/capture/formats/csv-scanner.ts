@@ -478,7 +478,12 @@ function readDecimal(bytes: Buffer, from: number, to: number, row: Row, column: 
   return true;
 }
 
-/** Takes `12.0`, too, as programs write integers that stand among nulls. */
+const POINT = 0x2e;
+const ZERO = 0x30;
+/** Digits that a double tells from all others: with more of them, a fraction may be lost in rounding. */
+const EXACT_DIGITS = 15;
+
+/** Takes `12.0` and `1e3`, too, as programs write integers that stand among nulls. */
 function readInteger(
   bytes: Buffer,
   from: number,
@@ -489,11 +494,18 @@ function readInteger(
 ): boolean {
   const { numbers, values, isValue } = row;
   const end = scanInteger(bytes, from, numbers, values, isValue, column, isUnsigned);
-  if (end === to) return true;
+  if (end === to || (end > from && isZeroFraction(bytes, end, to))) return true;
   if (end === OUT_OF_RANGE || scanDecimal(bytes, from, numbers, column) !== to) return false;
   isValue[column] = 0;
   const value = numbers[column] as number;
-  return Number.isSafeInteger(value) && !(isUnsigned && value < 0);
+  if (!Number.isSafeInteger(value) || (isUnsigned && value < 0)) return false;
+  return bytes.toString('latin1', from, to).replace(/e.*$|\D/gi, '').length <= EXACT_DIGITS;
+}
+
+function isZeroFraction(bytes: Buffer, from: number, to: number): boolean {
+  if (bytes[from] !== POINT) return false;
+  for (let at = from + 1; at < to; at++) if (bytes[at] !== ZERO) return false;
+  return to > from + 1;
 }
 
 const BOOLS: Readonly<Record<string, number>> = {

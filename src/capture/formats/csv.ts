@@ -390,16 +390,22 @@ class CsvReader implements FormatReader, CsvSink {
     this.#intake.reject(reason, this.#scanner);
   }
 
-  /** Whether the row has the names of columns. */
+  /**
+   * Whether the row has the names of columns. One that has some, and does not fit, is no row either: values
+   * behind it would go to fields of other columns.
+   * @throws {InputError} the header does not fit
+   */
   #takeHeader(): boolean {
     const names = this.#scanner.texts.map((name) => name.trim());
-    if (this.#layout.header === 'passed over') return isSame(names, this.#layout.columns);
+    const { header, columns } = this.#layout;
+    if (header === 'passed over' && isSame(names, columns)) return true;
     try {
-      this.#row = new Row(this.#layout.map(names));
-      return true;
+      if (header !== 'passed over') this.#row = new Row(this.#layout.map(names));
+      else if (hasNameOf(columns, names)) throw otherHeader(names);
+      return header !== 'passed over';
     } catch (error) {
-      if (error instanceof InputError) return false;
-      throw error;
+      if (!(error instanceof InputError) || hasNameOf(columns, names)) throw error;
+      return false;
     }
   }
 
@@ -411,4 +417,13 @@ class CsvReader implements FormatReader, CsvSink {
 
 function isSame(names: readonly string[], columns: readonly Column[]): boolean {
   return names.every((name, i) => identifierOf(name, i + 1) === columns[i]?.field);
+}
+
+function hasNameOf(columns: readonly Column[], names: readonly string[]): boolean {
+  const known = new Set(columns.flatMap(({ name, field }) => [name, field]));
+  return names.some((name, i) => known.has(name) || known.has(identifierOf(name, i + 1)));
+}
+
+function otherHeader(names: readonly string[]): InputError {
+  return new InputError(`The input begins again with other columns: ${listed(names)}`);
 }
