@@ -1,6 +1,7 @@
 /** Sources that are written as iterables: arrays, generators, streams of objects. */
 import type { EventSchema } from '../events/schema.js';
 import type { CaptureSource, Intake } from './source.js';
+import { Turns } from './turns.js';
 
 export interface IterableSourceOptions<Event> {
   /** What it is, for people (default: `iterable`). */
@@ -9,8 +10,6 @@ export interface IterableSourceOptions<Event> {
   readonly schema?: EventSchema<Event>;
 }
 
-/** An iterable that never waits lets others run after so long. */
-const TURN_MS = 5;
 /** Looking at the clock takes as long as an event or two. */
 const EVENTS_PER_LOOK = 32;
 
@@ -31,7 +30,7 @@ export function iterableSource<Event>(
 }
 
 async function takeSync<Event>(events: Iterable<Event>, intake: Intake<Event>): Promise<void> {
-  const turns = new Turns();
+  const turns = new Turns(EVENTS_PER_LOOK);
   for (const event of events) {
     intake.append(event);
     if (intake.isFull) await intake.ready();
@@ -47,7 +46,7 @@ async function takeAsync<Event>(
 ): Promise<void> {
   const iterator = events[Symbol.asyncIterator]();
   const waiting = new Waiting(intake.signal);
-  const turns = new Turns();
+  const turns = new Turns(EVENTS_PER_LOOK);
   /** It has given an event, and has not been asked for the next one: leaving it does not have to wait. */
   let isPaused = false;
   try {
@@ -102,22 +101,5 @@ class Waiting {
     if (this.#resolve === undefined) return;
     this.isGivenUp = true;
     this.#resolve();
-  }
-}
-
-/** Turns of the event loop. */
-class Turns {
-  #events = 0;
-  #startedAt = performance.now();
-
-  /** To be asked with every event. */
-  isOver(): boolean {
-    if (++this.#events % EVENTS_PER_LOOK !== 0) return false;
-    return performance.now() - this.#startedAt > TURN_MS;
-  }
-
-  async next(): Promise<void> {
-    await new Promise(setImmediate);
-    this.#startedAt = performance.now();
   }
 }

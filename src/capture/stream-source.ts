@@ -10,6 +10,7 @@ import {
   type InputFormat,
 } from './formats/format.js';
 import type { CaptureSource, Intake } from './source.js';
+import { Turns } from './turns.js';
 
 export interface StreamSourceOptions {
   /** How events are written: `csv()`, `jsonLines()`, `flatBuffers()`. */
@@ -91,6 +92,8 @@ export class ByteSource<Event> implements CaptureSource<Event> {
     const [stream, session] = [this.#stream as ByteStream, this.#session as FormatSession];
     const reader = session.start(intake);
     const { signal } = intake;
+    // Chunks that are there already, as those of an iterable in memory, would keep the event loop.
+    const turns = new Turns(1);
     try {
       await this.#give(reader, this.#sampled(), intake);
       this.#sample = [];
@@ -101,6 +104,7 @@ export class ByteSource<Event> implements CaptureSource<Event> {
         if (next === 'end') this.#hasEnded = true;
         else if (next.chunk === RESTART) reader.restart();
         else await this.#give(reader, toBuffer(next.chunk), intake);
+        if (turns.isOver()) await turns.next();
       }
       if (this.#hasEnded && !signal.aborted) reader.end();
     } finally {

@@ -296,6 +296,18 @@ describe('streamSource', () => {
     });
   });
 
+  it('of chunks that never wait lets time limits come', async () => {
+    const chunk = Buffer.from(rows(100).join(''));
+    function* endless(): Generator<Uint8Array> {
+      yield Buffer.from('a,b\n');
+      for (let n = 0; n < 20_000; n++) yield chunk;
+    }
+    const source = streamSource(Readable.from(endless()), { format: csv() });
+    const report = await capture(source, temporaryLogPath(), { durationMs: 30 });
+    expect(report.ended).toBe('duration');
+    expect(report.events).toBeGreaterThan(0);
+  });
+
   it('does not wait long for a slow stream to say what it has', async () => {
     const input = new PassThrough();
     const running = new Running(streamSource(input, { format: csv() }));
