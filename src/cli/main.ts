@@ -66,9 +66,9 @@ function version(): string {
   return (JSON.parse(manifest) as { version: string }).version;
 }
 
-/** Whoever reads our output has had enough, as `head` does: that is no error. */
+/** Whoever reads our output has had enough, as `head` does: that is no error, and hides none. */
 function endQuietlyOnClosedPipe(error: NodeJS.ErrnoException): void {
-  if (error.code === 'EPIPE') process.exit(EXIT_OK);
+  if (error.code === 'EPIPE') process.exit(process.exitCode ?? EXIT_OK);
   printError(error);
   process.exit(EXIT_STORAGE);
 }

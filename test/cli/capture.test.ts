@@ -1,4 +1,5 @@
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -182,6 +183,14 @@ describe('an error', () => {
     expect(stderr).toMatch(
       /^stratalog: captured 1 event,.*\nstratalog: Capture from fixture failed after 1 event: unplugged\n$/,
     );
+  });
+
+  it('of the source ends with 1 although nobody reads the report', async () => {
+    const source = { kind: 'failing', message: 'unplugged' };
+    const child = startCli(argumentsOf(captureLogPath(), source, '--json'));
+    child.stdout.destroy();
+    const [code] = (await once(child, 'close')) as [number];
+    expect(code).toBe(1);
   });
 
   it.each<[string, object, RegExp]>([
