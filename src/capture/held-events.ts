@@ -1,4 +1,5 @@
 /** Events that wait in memory, encoded, while the log makes room: a queue with a bound. */
+import { recordBytes } from '../format/record.js';
 
 /** What a waiting event takes besides its bytes. */
 const EVENT_OVERHEAD_BYTES = 128;
@@ -8,6 +9,7 @@ export class HeldEvents {
   #events: Uint8Array[] = [];
   #next = 0;
   #bytes = 0;
+  #logBytes = 0;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
@@ -17,9 +19,9 @@ export class HeldEvents {
     return this.#events.length - this.#next;
   }
 
-  /** Bytes of log, about, that they will take. */
-  get bytes(): number {
-    return this.#bytes;
+  /** Bytes of log that they will take at least: without the headers of frames. */
+  get logBytes(): number {
+    return this.#logBytes;
   }
 
   /** Keeps an event, which must not be changed any more; `false` if there is no room. */
@@ -27,6 +29,7 @@ export class HeldEvents {
     const bytes = this.#bytes + event.length + EVENT_OVERHEAD_BYTES;
     if (bytes > this.#maxBytes) return false;
     this.#bytes = bytes;
+    this.#logBytes += recordBytes(event.length);
     this.#events.push(event);
     return true;
   }
@@ -37,6 +40,7 @@ export class HeldEvents {
       const event = this.#events[this.#next] as Uint8Array;
       take(event);
       this.#bytes -= event.length + EVENT_OVERHEAD_BYTES;
+      this.#logBytes -= recordBytes(event.length);
     }
     this.#events = [];
     this.#next = 0;
@@ -46,7 +50,7 @@ export class HeldEvents {
   clear(): number {
     const { count } = this;
     this.#events = [];
-    this.#next = this.#bytes = 0;
+    this.#next = this.#bytes = this.#logBytes = 0;
     return count;
   }
 }

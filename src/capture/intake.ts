@@ -188,9 +188,9 @@ export class IntakeToLog<Event> implements Intake<Event> {
 
   /** Whether that was the last event. Those that are held count as well. */
   #attend(): void {
-    const { count, bytes } = this.#held;
+    const { count, logBytes } = this.#held;
     if (this.#records.nextOffset + count >= this.#endOffset) return this.end('events');
-    if (this.#records.writtenBytes + bytes >= this.#options.maxBytes) this.end('bytes');
+    if (this.#records.writtenBytes + logBytes >= this.#options.maxBytes) this.end('bytes');
     return undefined;
   }
 

@@ -234,6 +234,20 @@ describe('a budget', () => {
     expectEndOf(path, report);
   });
 
+  it('writes as much as a limit says that is reached while the log makes room', async () => {
+    const path = captureLogPath();
+    // Small events, of which the memory that they take is several times the log.
+    const source = new TestSource((intake) => {
+      for (let n = 0; n < 50_000; n++) intake.append({ n });
+    });
+    const maxBytes = 600 * KiB;
+    const report = await capture(source, path, { ...SMALL, budgetBytes: 200 * KiB, maxBytes });
+    expect(report.ended).toBe('bytes');
+    expect(report.bytes).toBeGreaterThanOrEqual(maxBytes);
+    expect(report.bytes).toBeLessThan(maxBytes + 16 * KiB);
+    expectEndOf(path, report);
+  });
+
   it('lets a source be stopped while the log makes room, with what it has given', async () => {
     const path = captureLogPath();
     const user = new AbortController();
