@@ -45,10 +45,15 @@ export function parseMilliseconds(text: string): number {
   return ms;
 }
 
+/** Timers take no more: it is 24 days. */
+const MAX_SECONDS = 2_147_483;
+
 export function parseSeconds(text: string): number {
   const seconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) : 0;
-  if (seconds === 0 || seconds > 86_400) {
-    throw new InvalidArgumentError('Expected a number of seconds, more than 0.');
+  if (seconds === 0 || seconds > MAX_SECONDS) {
+    throw new InvalidArgumentError(
+      `Expected a number of seconds, more than 0 and up to ${MAX_SECONDS}.`,
+    );
   }
   return seconds;
 }

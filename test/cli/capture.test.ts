@@ -92,6 +92,13 @@ describe('capture', () => {
     ]);
   });
 
+  it('may be told to end after days', async () => {
+    const log = captureLogPath();
+    const { code } = await captured(log, { kind: 'count', to: 1 }, '--duration', '2147483');
+    expect(code).toBe(0);
+    expect(numbersIn(log)).toEqual([0]);
+  });
+
   it('says nothing with -q', async () => {
     const result = await captured(captureLogPath(), { kind: 'rejecting', to: 30 }, '-q');
     expect(result).toMatchObject({ code: 0, stderr: '' });
@@ -219,6 +226,7 @@ describe('an error', () => {
     [['--append-rejects'], '--append-rejects goes with --rejects'],
     [['--no-create'], 'it does not exist'],
     [['--duration', '-1'], "option '--duration <seconds>' argument '-1' is invalid"],
+    [['--duration', '2147484'], 'more than 0 and up to 2147483'],
   ])('of use such as %j ends with 1 and no log', async (options, message) => {
     const log = temporaryLogPath();
     const { code, stderr } = await captured(log, { kind: 'count', to: 1 }, ...options);
