@@ -124,20 +124,25 @@ export class LineSplitter implements RecordSplitter {
 export interface LengthOptions {
   /** Bytes of the largest record. */
   readonly maxBytes: number;
+  /** What sets that bound, for the error (default `the largest record that fits a segment`). */
+  readonly largest?: string;
 }
 
 /** Gives each record that is preceded by its length, a little-endian u32, to `take`. */
 export class LengthSplitter implements RecordSplitter {
   readonly #take: TakeRecord;
   readonly #maxBytes: number;
+  readonly #largest: string;
   readonly #pending = new Pending();
   /** Bytes that must be there before anything can be done. */
   #needed = LENGTH_PREFIX_BYTES;
   #records = 0;
 
-  constructor(take: TakeRecord, { maxBytes }: LengthOptions) {
+  constructor(take: TakeRecord, options: LengthOptions) {
+    const { maxBytes, largest = 'the largest record that fits a segment' } = options;
     this.#take = take;
     this.#maxBytes = maxBytes;
+    this.#largest = largest;
   }
 
   get pendingBytes(): number {
@@ -184,7 +189,7 @@ export class LengthSplitter implements RecordSplitter {
   #checkSize(size: number): number {
     if (size <= this.#maxBytes) return size;
     throw new InputError(
-      `Record ${this.#records + 1} of the input has a length prefix of ${size.toLocaleString('en-US')} bytes; the largest record that fits a segment has ${this.#maxBytes.toLocaleString('en-US')}`,
+      `Record ${this.#records + 1} of the input has a length prefix of ${size.toLocaleString('en-US')} bytes; ${this.#largest} has ${this.#maxBytes.toLocaleString('en-US')}`,
     );
   }
 }

@@ -155,7 +155,9 @@ describe('tcpSource()', () => {
     const { events, rejected, details } = await running.end();
     expect({ events, rejected }).toEqual({ events: 23, rejected: 1 });
     expect(details).toMatchObject({ connections: 2, brokenConnections: 1 });
-    expect(running.rejects[0]?.reason).toMatch(/length prefix of 542,393,671 bytes/);
+    expect(running.rejects[0]?.reason).toMatch(
+      /length prefix of 542,393,671 bytes; the largest message that is taken has 1,048,576 /,
+    );
   });
 
   it.each([

@@ -266,7 +266,8 @@ class Reception implements ConnectionHost {
 
   splitter(take: TakeRecord, reject: (reason: string) => void): RecordSplitter {
     const { framing, maxMessageBytes: maxBytes } = this.#settings;
-    if (framing === 'length') return new LengthSplitter(take, { maxBytes });
+    const largest = 'the largest message that is taken';
+    if (framing === 'length') return new LengthSplitter(take, { maxBytes, largest });
     const takeLine: TakeRecord = (line) => {
       if (!isBlank(line)) take(line);
     };
