@@ -26,8 +26,9 @@ import type { CaptureSource } from './source.js';
  *
  * @throws {TypeError | RangeError} as a rejection: misuse; nothing has happened
  * @throws as a rejection, before the capture has begun: what the source's `open` throws, what
- *   `openEventAppender` throws, what making room for a smaller budget throws, and the reason of a signal.
- *   The log is as it was, but for what opening does
+ *   `openEventAppender` throws, what making room for a smaller budget throws, the reason of a signal, and
+ *   a `TimeoutError` if the source has not opened within `durationMs`. The log is as it was, but for what
+ *   opening does
  * @throws {CaptureError} as a rejection, from then on: the log takes nothing any more, the source has
  *   thrown, or something could not be closed. What was taken is in the log, which is closed; `report` says
  *   how much, and `cause` is the first error
@@ -42,7 +43,9 @@ export async function capture<Event = unknown>(
   const settings = captureSettings(options);
   const ending = new Ending(settings.signal);
   try {
-    const session = await begin(from, path, settings, ending);
+    const session = await ending.within(settings.durationMs, () =>
+      begin(from, path, settings, ending),
+    );
     return await session.run();
   } finally {
     ending.release();
@@ -65,6 +68,21 @@ class Ending {
 
   set onSignal(onSignal: () => void) {
     this.#onSignal = onSignal;
+  }
+
+  /** Opens; a source that takes longer than the whole capture may is given up. */
+  async within<T>(durationMs: number | undefined, open: () => Promise<T>): Promise<T> {
+    if (durationMs === undefined) return open();
+    const giveUp = (): void => {
+      const why = `Cannot begin the capture: nothing came within ${durationMs} ms`;
+      this.controller.abort(new DOMException(why, 'TimeoutError'));
+    };
+    const timer = setTimeout(giveUp, durationMs);
+    try {
+      return await open();
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   release(): void {

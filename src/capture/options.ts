@@ -34,7 +34,7 @@ export interface CaptureOptions<Event = unknown> extends Omit<
    * before the capture has begun, `capture` rejects with its reason.
    */
   readonly signal?: AbortSignal;
-  /** Ends it after so long, up to 2^31 - 1. */
+  /** Ends it after so long, up to 2^31 - 1. A source that takes longer than that to open is given up. */
   readonly durationMs?: number;
   /** Ends it after exactly so many events. */
   readonly maxEvents?: number;

@@ -129,12 +129,23 @@ export async function runCapture(
   } catch (error) {
     teller.end();
     if (error instanceof CaptureError) tell(log, error.report, options, describe);
-    if (error !== ending.signal.reason || !ending.signal.aborted) throw error;
-    if (options.quiet !== true) note('captured nothing: it was stopped before it had begun');
+    const isStopped = ending.signal.aborted && error === ending.signal.reason;
+    if (!isStopped && !isTimeout(error)) throw error;
+    if (options.quiet !== true) note(`captured nothing: ${whyNothing(isStopped)}`);
     interruption.setExitCode();
   } finally {
     interruption.release();
   }
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'TimeoutError';
+}
+
+function whyNothing(isStopped: boolean): string {
+  return isStopped
+    ? 'it was stopped before it had begun'
+    : 'nothing had come when the time was over';
 }
 
 /** Says on standard error how it goes: the live line, and the first rejects. */

@@ -24,7 +24,7 @@ const HELP = `
 Draws fields of a log of events as lines over time, or over another field; without --y, the one number
 that the events have. Events are gathered into columns of the picture with their least and largest value,
 so a spike is seen however many events there are. Fields of different units get a panel each. --rate draws
-how fast counters grow per second. --histogram and --quantiles draw how a field is distributed.
+how fast counters grow per second, on average in each column. --histogram and --quantiles draw how a field is distributed.
 
 With --out the picture is a file, an SVG or a PNG by the end of its name; PNGs need the package
 @resvg/resvg-js and a font. An existing file is an error without --force. Without --out it is drawn with

@@ -294,6 +294,24 @@ describe('what is no event', () => {
 });
 
 describe('the start', () => {
+  it('is given up if the source takes longer to open than the capture may last', async () => {
+    const path = temporaryLogPath();
+    const source: CaptureSource<Numbered> = {
+      name: 'slow',
+      open: (_own, signal) =>
+        new Promise((_resolve, reject) => {
+          signal.addEventListener('abort', () => reject(signal.reason as Error));
+        }),
+      run: () => Promise.resolve(),
+    };
+    const error = await rejectionOf(capture(source, path, { durationMs: 20 }));
+    expect(error).toMatchObject({
+      name: 'TimeoutError',
+      message: 'Cannot begin the capture: nothing came within 20 ms',
+    });
+    expect(existsSync(path)).toBe(false);
+  });
+
   it('is told when readers find the log, with the offset of the first event', async () => {
     const path = captureLogPath();
     await capture(numbers(0, 3), path, options);

@@ -157,7 +157,7 @@ describe('numbers', () => {
     const machine = new FakeMachine();
     const sampling = new Sampling(machine, ['temperatures']);
     machine.write('sys/class/thermal/thermal_zone1/temp', content);
-    expect(bothWays(sampling, 0)['temperature_acpitz_millicelsius']).toBe(value);
+    expect(bothWays(sampling, 0)['temperature_acpitz_1_millicelsius']).toBe(value);
   });
 });
 

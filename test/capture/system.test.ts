@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { cpus, totalmem } from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
 import { portableReadings } from '../../src/capture/system/portable-readings.js';
@@ -154,7 +155,7 @@ describe('capture(systemSource())', () => {
     expect(readAt('page_faults')).toEqual(turns(10));
     expect(readAt('cpu0_frequency_khz')).toEqual(turns(10));
     expect(readAt('load_1min')).toEqual(turns(100));
-    expect(readAt('temperature_acpitz_millicelsius')).toEqual(turns(100));
+    expect(readAt('temperature_acpitz_1_millicelsius')).toEqual(turns(100));
   });
 
   it('reads everything at every tick if asked to', async () => {
@@ -217,6 +218,46 @@ describe('a log of counters', () => {
     expect(value.rows).toEqual([{ sda: 3, all: 6 }]);
     await captured(log, options);
     expect(fieldNames(log)).toEqual(after);
+  });
+
+  it('never gives a sensor the field of another one of its kind', async () => {
+    const log = newLog();
+    const drives = (...devices: string[]): FakeMachine => {
+      const files = devices.map((device, i): [string, string][] => [
+        [`sys/class/hwmon/hwmon${i}/name`, 'nvme\n'],
+        [`sys/class/hwmon/hwmon${i}/temp1_label`, 'Composite\n'],
+        [`sys/class/hwmon/hwmon${i}/temp1_input`, `${device.slice(-1)}0000\n`],
+      ]);
+      const machine = new FakeMachine(Object.fromEntries(files.flat()));
+      devices.forEach((device, i) => {
+        symlinkSync(`../../${device}`, join(machine.directory, `sys/class/hwmon/hwmon${i}/device`));
+      });
+      return machine;
+    };
+    const counters = ['temperatures'] as const;
+    await captured(log, { ...drives('nvme3', 'nvme7').options, counters });
+    await captured(log, { ...drives('nvme7').options, counters });
+    const [last] = eventsOf(log).slice(-1) as [PlainEvent];
+    const first = eventsOf(log)[0] as PlainEvent;
+    expect(first).toMatchObject({
+      temperature_nvme3_composite_millicelsius: 30000,
+      temperature_nvme7_composite_millicelsius: 70000,
+    });
+    expect(last['temperature_nvme3_composite_millicelsius']).toBeNull();
+    expect([null, 70000]).toContain(last['temperature_nvme7_composite_millicelsius']);
+  });
+
+  it('never gives a device the fields of another whose name becomes the same', async () => {
+    const log = newLog();
+    const machine = (name: string): FakeMachine =>
+      new FakeMachine({ 'proc/net/dev': `h\nh\n ${name}: ${'1 '.repeat(16)}\n` });
+    const counters = ['network'] as const;
+    await captured(log, { ...machine('eth0.1').options, counters });
+    const error = await rejectionOf(captured(log, { ...machine('eth0_1').options, counters }));
+    expect(error).toBeInstanceOf(SchemaMismatchError);
+    expect((error as Error).message).toMatch(
+      /net_eth0_1_rx_bytes was optional ulong of interface eth0\.1, is .* interface eth0_1/,
+    );
   });
 
   it('may have fields of others beside', async () => {

@@ -49,6 +49,11 @@ function difference(wanted: FieldDefinition, present: FieldDefinition | undefine
   return is === was ? [] : [`${wanted.name} was ${was}, is ${is}`];
 }
 
-function kindOf({ type, optional }: FieldDefinition): string {
-  return optional === true ? `optional ${type}` : type;
+/** Names are made identifiers, so those of two devices may become the same: `eth0.1` and `eth0_1`. */
+const DEVICE = /; ((?:disk|interface|sensor) .+)$/;
+
+function kindOf({ type, optional, comment = '' }: FieldDefinition): string {
+  const [, device] = DEVICE.exec(comment) ?? [];
+  const kind = optional === true ? `optional ${type}` : type;
+  return device === undefined ? kind : `${kind} of ${device}`;
 }

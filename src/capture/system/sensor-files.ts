@@ -1,5 +1,6 @@
 /** Temperatures and frequencies in `/sys`: a file for each, where the kernel has them. */
-import { join } from 'node:path';
+import { readlinkSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import type { FilePlan } from './plan.js';
 import {
   NOT_EVERY_TICK,
@@ -16,6 +17,10 @@ const TEMPERATURE_MAX_HZ = 10;
 /** Some processors have to be interrupted for it. */
 const FREQUENCY_MAX_HZ = 100;
 
+/**
+ * Sensors are named by what does not change when another one comes or goes: the number of a zone, or the
+ * device that a chip belongs to (`nvme0`), and not by the order in which they are found.
+ */
 export function surveyTemperatures({ sys }: Roots): FilePlan[] {
   const namer = new Namer();
   return [...thermalZones(sys), ...hardwareMonitors(sys)].flatMap(({ path, sensor }) =>
@@ -27,7 +32,7 @@ export function surveyTemperatures({ sys }: Roots): FilePlan[] {
           group: 'temperatures',
           name: `${namer.unique(`temperature_${identifier(sensor)}`)}_millicelsius`,
           type: 'long',
-          comment: `Temperature of ${sensor}, in 0.001 °C${NOT_EVERY_TICK}`,
+          comment: `Temperature, in 0.001 °C${NOT_EVERY_TICK}; sensor ${sensor}`,
         },
       },
       TEMPERATURE_MAX_HZ,
@@ -42,19 +47,19 @@ interface Sensor {
 
 function thermalZones(sys: string): Sensor[] {
   const directory = join(sys, 'class/thermal');
-  return entriesOf(directory)
-    .filter((name) => name.startsWith('thermal_zone'))
-    .map((name) => ({
-      path: join(directory, name, 'temp'),
-      sensor: oneLine(join(directory, name, 'type')) ?? name,
-    }));
+  return entriesOf(directory).flatMap((name) => {
+    const [, number] = /^thermal_zone(\d+)$/.exec(name) ?? [];
+    if (number === undefined) return [];
+    const type = oneLine(join(directory, name, 'type')) ?? 'zone';
+    return [{ path: join(directory, name, 'temp'), sensor: `${type} ${number}` }];
+  });
 }
 
 function hardwareMonitors(sys: string): Sensor[] {
   const directory = join(sys, 'class/hwmon');
   return entriesOf(directory).flatMap((name) => {
     const monitor = join(directory, name);
-    const chip = oneLine(join(monitor, 'name')) ?? name;
+    const chip = chipOf(monitor) ?? name;
     return entriesOf(monitor)
       .filter((file) => /^temp\d+_input$/.test(file))
       .map((file) => {
@@ -62,6 +67,22 @@ function hardwareMonitors(sys: string): Sensor[] {
         return { path: join(monitor, file), sensor: `${chip} ${label ?? file.split('_')[0]}` };
       });
   });
+}
+
+/** Kind and device of a chip: `nvme0`, `coretemp.0`, `k10temp 0000:00:18.3`. */
+function chipOf(monitor: string): string | undefined {
+  const kind = oneLine(join(monitor, 'name'));
+  const device = linkTarget(join(monitor, 'device'));
+  if (kind === undefined || device === undefined) return kind ?? device;
+  return device.startsWith(kind) ? device : `${kind} ${device}`;
+}
+
+function linkTarget(path: string): string | undefined {
+  try {
+    return basename(readlinkSync(path));
+  } catch {
+    return undefined;
+  }
 }
 
 function oneLine(path: string): string | undefined {
