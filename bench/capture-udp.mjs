@@ -109,7 +109,6 @@ async function receiveIntoLog(senders) {
   const enough = new AbortController();
   let received = () => 0;
   const source = udpSource({
-    schema: SCHEMA,
     receiveBufferBytes: RECEIVE_BUFFER_BYTES,
     onListening: ({ port }) => {
       received = () => source.report().datagrams;
@@ -121,7 +120,10 @@ async function receiveIntoLog(senders) {
     result = await flood(port, senders, received);
     enough.abort();
   }
-  const { events, dropped, details } = await capture(source, path, { signal: enough.signal });
+  const { events, dropped, details } = await capture(source, path, {
+    schema: SCHEMA,
+    signal: enough.signal,
+  });
   const kernelDrops = dropped['receive buffer'] ?? 0;
   check(result.sent, details.datagrams + kernelDrops);
   check(details.datagrams, events);

@@ -1,6 +1,5 @@
 /** Files and named pipes as sources, also while they grow. */
 import { InputError } from '../errors.js';
-import type { EventSchema } from '../events/schema.js';
 import { ByteSource } from './stream-source.js';
 import { FollowedFile, type FollowedState } from './followed-file.js';
 import type { InputFormat } from './formats/format.js';
@@ -9,8 +8,6 @@ import type { CaptureSource } from './source.js';
 export interface FileSourceOptions {
   /** How events are written: `csv()`, `jsonLines()`, `flatBuffers()`. */
   readonly format: InputFormat;
-  /** What events are, in the place of what the log says; the log's own schema, or one that may follow it. */
-  readonly schema?: EventSchema;
   /**
    * Go on as the file grows, until the capture is ended (default false). What is written over from the
    * start (truncated), or replaced by another file of its name (rotated), is read from its start; a named
@@ -31,13 +28,12 @@ export interface FileSourceOptions {
  */
 export function fileSource<Event = unknown>(
   path: string,
-  { format, schema, follow = false, onNotice = () => {} }: FileSourceOptions,
+  { format, follow = false, onNotice = () => {} }: FileSourceOptions,
 ): CaptureSource<Event> {
   const state: FollowedState = { truncated: 0, replaced: 0, reopened: 0 };
   return new ByteSource<Event>({
     name: path,
     format,
-    schema,
     open(signal) {
       try {
         return new FollowedFile(path, { follow, onNotice, signal, state }).chunks();

@@ -17,15 +17,12 @@ export interface StreamSourceOptions {
   readonly format: InputFormat;
   /** What the source is called in reports (default `stream`). */
   readonly name?: string;
-  /** What events are, in the place of what the log says; the log's own schema, or one that may follow it. */
-  readonly schema?: EventSchema;
 }
 
 /** What a source of bytes is made of. */
 export interface ByteInput {
   readonly name: string;
   readonly format: InputFormat;
-  readonly schema: EventSchema | undefined;
   /** Called once; what it gives ends at the signal. */
   open(signal: AbortSignal): AsyncIterable<Chunk>;
   /** What the input has to tell besides, for the report. */
@@ -46,9 +43,9 @@ const MAX_SAMPLE_BYTES = 64 * SAMPLE_BYTES;
  */
 export function streamSource<Event = unknown>(
   input: Readable | AsyncIterable<Uint8Array>,
-  { format, name = 'stream', schema }: StreamSourceOptions,
+  { format, name = 'stream' }: StreamSourceOptions,
 ): CaptureSource<Event> {
-  return new ByteSource({ name, format, schema, open: (signal) => untilAborted(input, signal) });
+  return new ByteSource({ name, format, open: (signal) => untilAborted(input, signal) });
 }
 
 /** A stream that nobody reads any more is destroyed. */
@@ -84,7 +81,7 @@ export class ByteSource<Event> implements CaptureSource<Event> {
 
   async open(own: EventSchema | undefined, signal: AbortSignal): Promise<EventSchema<Event>> {
     this.#stream = new ByteStream(this.#input.open(this.#closing.signal));
-    this.#session = this.#input.format.begin(this.#input.schema ?? own);
+    this.#session = this.#input.format.begin(own);
     return (await this.#settle(this.#session, this.#stream, signal)) as EventSchema<Event>;
   }
 

@@ -29,6 +29,7 @@ import {
   verifyEventLog,
   type CaptureReport,
   type CaptureSource,
+  type EventSchema,
 } from '../../src/index.js';
 import { temporaryLogPath } from '../support/temporary-log.js';
 
@@ -57,8 +58,9 @@ class Running {
   readonly #ending = new AbortController();
   readonly #report: Promise<CaptureReport>;
 
-  constructor(source: CaptureSource) {
+  constructor(source: CaptureSource, schema?: EventSchema) {
     this.#report = capture(source, this.log, {
+      ...(schema === undefined ? {} : { schema }),
       commit: 'each',
       segmentSizeBytes: 1 << 20,
       signal: this.#ending.signal,
@@ -218,9 +220,7 @@ describe('fileSource that follows', () => {
     expect(await file.end()).toMatchObject({ ended: 'signal', events: 1 });
     const path = inputPath();
     execFileSync('mkfifo', [path]);
-    const pipe = new Running(
-      fileSource(path, { format: flatBuffers(), schema: SCHEMA, follow: true }),
-    );
+    const pipe = new Running(fileSource(path, { format: flatBuffers(), follow: true }), SCHEMA);
     await pipe.until(0);
     expect(await pipe.end()).toMatchObject({ ended: 'signal', events: 0 });
   });
@@ -326,8 +326,8 @@ describe('streamSource', () => {
       await sleep(1);
       throw new Error('the line has gone');
     }
-    const source = streamSource(failing(), { format: csv(), schema: SCHEMA });
-    await expect(capture(source, log)).rejects.toThrow('the line has gone');
+    const source = streamSource(failing(), { format: csv() });
+    await expect(capture(source, log, { schema: SCHEMA })).rejects.toThrow('the line has gone');
     expect(verifyEventLog(log)).toMatchObject({ isIntact: true, events: 100 });
   });
 
@@ -335,7 +335,7 @@ describe('streamSource', () => {
     const log = temporaryLogPath();
     const input = Readable.from([Buffer.from('text that was taken for a length')]);
     await expect(
-      capture(streamSource(input, { format: flatBuffers(), schema: SCHEMA }), log),
+      capture(streamSource(input, { format: flatBuffers() }), log, { schema: SCHEMA }),
     ).rejects.toThrow(/length prefix of 1,954,047,348/);
     expect(verifyEventLog(log)).toMatchObject({ isIntact: true, events: 0 });
   });

@@ -27,7 +27,7 @@ import { SMALL_SEGMENT_BYTES, range, rejectionOf } from '../support/logs.js';
 import { temporaryLogPath } from '../support/temporary-log.js';
 
 function start(
-  options: TcpSourceOptions<PlainEvent> = {},
+  options: TcpSourceOptions = {},
   capturing: CaptureOptions<PlainEvent> = {},
 ): Promise<RunningCapture> {
   return RunningCapture.start((listening) => tcpSource({ ...options, ...listening }), capturing);
@@ -40,13 +40,13 @@ class Scripted {
   address: ListeningAddress = { host: '', port: 0 };
   running: Promise<void> = Promise.resolve();
 
-  constructor(options: TcpSourceOptions<PlainEvent>) {
+  constructor(options: TcpSourceOptions) {
     const onListening = (address: ListeningAddress): void => void (this.address = address);
-    this.source = tcpSource({ schema: NOTE, onListening, ...options });
+    this.source = tcpSource({ onListening, ...options });
   }
 
   async start(): Promise<this> {
-    await this.source.open?.(undefined, this.intake.signal);
+    await this.source.open?.(NOTE, this.intake.signal);
     this.running = this.source.run(this.intake);
     return this;
   }
@@ -421,7 +421,7 @@ describe('tcpSource()', () => {
 
   it('takes connections that were there before anybody took', async () => {
     const scripted = new Scripted({});
-    await scripted.source.open?.(undefined, scripted.intake.signal);
+    await scripted.source.open?.(NOTE, scripted.intake.signal);
     const { address, intake } = scripted;
     const endings = [
       ended(await connected(address), frames(0, 10)),
@@ -446,7 +446,7 @@ describe('tcpSource()', () => {
     const running = await start();
     const { port } = running.address;
     const path = temporaryLogPath();
-    const error = await rejectionOf(capture(tcpSource({ port, schema: NOTE }), path));
+    const error = await rejectionOf(capture(tcpSource({ port }), path, { schema: NOTE }));
     expect(error).toBeInstanceOf(ListenError);
     expect(error).toMatchObject({ code: 'CANNOT_LISTEN', errno: 'EADDRINUSE', port });
     expect(existsSync(path)).toBe(false);

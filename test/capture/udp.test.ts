@@ -23,7 +23,7 @@ import { SMALL_SEGMENT_BYTES, range, rejectionOf } from '../support/logs.js';
 import { temporaryLogPath } from '../support/temporary-log.js';
 
 function start(
-  options: UdpSourceOptions<PlainEvent> = {},
+  options: UdpSourceOptions = {},
   capturing: CaptureOptions<PlainEvent> = {},
 ): Promise<RunningCapture> {
   return RunningCapture.start((listening) => udpSource({ ...options, ...listening }), capturing);
@@ -208,9 +208,9 @@ describe('udpSource()', () => {
   it('takes what has come before anybody takes, and counts what was too much', async () => {
     let port = 0;
     const onListening = (address: { readonly port: number }): void => void (port = address.port);
-    const source = udpSource({ schema: NOTE, onListening, receiveBufferBytes: 100_000 });
+    const source = udpSource({ onListening, receiveBufferBytes: 100_000 });
     const intake = new ScriptedIntake();
-    await source.open?.(undefined, intake.signal);
+    await source.open?.(NOTE, intake.signal);
     const sender = await datagramSender({ host: '127.0.0.1', port });
     for (const message of notes(0, 200)) sender.send(message);
     // A turn of the event loop reads 32 of them.
@@ -226,14 +226,14 @@ describe('udpSource()', () => {
   });
 
   it('ends with the error of a log that takes no more, and lets go of its socket', async () => {
-    const source = udpSource({ schema: NOTE, onListening: ({ port }) => void send(port) });
+    const source = udpSource({ onListening: ({ port }) => void send(port) });
     const send = async (port: number): Promise<void> => {
       const sender = await datagramSender({ host: '127.0.0.1', port });
       sender.send(noteBytes(0, 0));
     };
     const intake = new ScriptedIntake();
     intake.failure = new Error('Full to the brim');
-    await source.open?.(undefined, intake.signal);
+    await source.open?.(NOTE, intake.signal);
     expect(await rejectionOf(source.run(intake))).toBe(intake.failure);
     await source.close?.();
     await until(() => openSockets() === 1);
@@ -243,7 +243,7 @@ describe('udpSource()', () => {
     const running = await start();
     const { port } = running.address;
     const path = temporaryLogPath();
-    const error = await rejectionOf(capture(udpSource({ port, schema: NOTE }), path));
+    const error = await rejectionOf(capture(udpSource({ port }), path, { schema: NOTE }));
     expect(error).toBeInstanceOf(ListenError);
     expect(error).toMatchObject({ code: 'CANNOT_LISTEN', errno: 'EADDRINUSE', port });
     expect((error as Error).message).toBe(
@@ -258,7 +258,7 @@ describe('udpSource()', () => {
     ['no-such-name.invalid', /no such name|could not be looked up/],
   ])('says that it cannot listen on %s', async (host, message) => {
     const path = temporaryLogPath();
-    const error = await rejectionOf(capture(udpSource({ host, schema: NOTE }), path));
+    const error = await rejectionOf(capture(udpSource({ host }), path, { schema: NOTE }));
     expect(error).toBeInstanceOf(ListenError);
     expect((error as Error).message).toMatch(message);
     expect(existsSync(path)).toBe(false);

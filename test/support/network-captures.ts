@@ -13,7 +13,6 @@ import {
   type CaptureOptions,
   type CaptureReport,
   type CaptureSource,
-  type EventSchema,
   type Intake,
   type ListeningAddress,
   type Origin,
@@ -62,7 +61,6 @@ afterEach(() => {
 });
 
 export interface ListeningOptions {
-  readonly schema: EventSchema<PlainEvent>;
   readonly onListening: (address: ListeningAddress) => void;
 }
 
@@ -83,7 +81,7 @@ export class RunningCapture {
   ): Promise<RunningCapture> {
     let running: RunningCapture | undefined;
     const address = await new Promise<ListeningAddress>((onListening, reject) => {
-      running = new RunningCapture(make({ schema: NOTE, onListening }), options);
+      running = new RunningCapture(make({ onListening }), options);
       running.done.catch(reject);
     });
     const started = running as RunningCapture;
@@ -103,7 +101,7 @@ export class RunningCapture {
     });
     const onReject = (rejected: Rejected): void => void this.rejects.push(rejected);
     const { signal } = this.#ending;
-    this.done = capture(source, this.path, { ...options, signal, onReject });
+    this.done = capture(source, this.path, { schema: NOTE, ...options, signal, onReject });
     paths.push(this.path);
   }
 

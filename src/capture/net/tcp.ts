@@ -18,7 +18,7 @@ import {
 import { noSchema } from './no-schema.js';
 import { SenderTable, type Sender, type SenderOptions } from './senders.js';
 
-export interface TcpSourceOptions<Event = unknown> extends ListenOptions, SenderOptions {
+export interface TcpSourceOptions extends ListenOptions, SenderOptions {
   /**
    * How messages follow one another: `'length'` (the default), each behind its length, a little-endian
    * u32; or `'lines'` of JSON, so that a terminal and `nc` will do.
@@ -26,8 +26,6 @@ export interface TcpSourceOptions<Event = unknown> extends ListenOptions, Sender
   readonly framing?: 'length' | 'lines';
   /** How events are written in messages: by default `'flatbuffers'`, and in lines always `'json'`. */
   readonly format?: MessageFormat;
-  /** What events are, by default as the log remembers. */
-  readonly schema?: EventSchema<Event>;
   /**
    * Bytes of the largest message (default 1 MiB), which is what a connection may keep in memory besides
    * 128 KiB that have been read. A length beyond it ends the connection; of a line, the rest is passed over.
@@ -65,13 +63,11 @@ const CARRIAGE_RETURN = 13;
  *
  * `capture` with it throws, before anything of the log is made or changed:
  * @throws {ListenError} as a rejection: the port is in use, or the address not this machine's
- * @throws {SchemaError} as a rejection: neither the options nor the log have a schema
+ * @throws {SchemaError} as a rejection: neither the options of `capture` nor the log have a schema
  * @throws {RangeError}
  * @throws {TypeError}
  */
-export function tcpSource<Event = unknown>(
-  options: TcpSourceOptions<Event> = {},
-): CaptureSource<Event> {
+export function tcpSource<Event = unknown>(options: TcpSourceOptions = {}): CaptureSource<Event> {
   return new TcpSource(options);
 }
 
@@ -85,7 +81,7 @@ interface Settings {
 
 class TcpSource<Event> implements CaptureSource<Event> {
   readonly drains = true;
-  readonly #options: TcpSourceOptions<Event>;
+  readonly #options: TcpSourceOptions;
   readonly #settings: Settings;
   readonly #senders: SenderTable;
   readonly #server: Server;
@@ -104,7 +100,7 @@ class TcpSource<Event> implements CaptureSource<Event> {
   #refused = 0;
   #openAtEnd = 0;
 
-  constructor(options: TcpSourceOptions<Event>) {
+  constructor(options: TcpSourceOptions) {
     this.#options = options;
     this.#settings = tcpSettings(options);
     this.#senders = new SenderTable(options);
@@ -125,8 +121,7 @@ class TcpSource<Event> implements CaptureSource<Event> {
   }
 
   async open(own: EventSchema | undefined): Promise<EventSchema<Event>> {
-    const schema = this.#options.schema ?? (own as EventSchema<Event> | undefined);
-    if (schema === undefined) throw noSchema();
+    if (own === undefined) throw noSchema();
     try {
       await this.#listen();
     } catch (error) {
@@ -135,7 +130,7 @@ class TcpSource<Event> implements CaptureSource<Event> {
     // Neither memory nor descriptors to accept one more: it is that one which fails.
     this.#server.on('error', () => this.#refused++);
     this.#options.onListening?.(this.#address);
-    return schema;
+    return own as EventSchema<Event>;
   }
 
   async run(intake: Intake<Event>): Promise<void> {
@@ -317,7 +312,7 @@ function isBlank(line: Uint8Array): boolean {
  * @throws {RangeError}
  * @throws {TypeError}
  */
-function tcpSettings<Event>(options: TcpSourceOptions<Event>): Settings {
+function tcpSettings(options: TcpSourceOptions): Settings {
   const {
     framing = 'length',
     format = framing === 'lines' ? 'json' : 'flatbuffers',

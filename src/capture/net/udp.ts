@@ -18,11 +18,9 @@ import { MessageOrigin } from './message-origin.js';
 import { noSchema } from './no-schema.js';
 import { SenderTable, type SenderOptions } from './senders.js';
 
-export interface UdpSourceOptions<Event = unknown> extends ListenOptions, SenderOptions {
+export interface UdpSourceOptions extends ListenOptions, SenderOptions {
   /** How events are written in datagrams (default `'flatbuffers'`). */
   readonly format?: MessageFormat;
-  /** What events are, by default as the log remembers. */
-  readonly schema?: EventSchema<Event>;
   /**
    * Memory that the kernel keeps for datagrams that have not been read yet (default 8 MiB). The kernel has
    * a limit for it (`net.core.rmem_max`); the report says what it has granted. A datagram of 64 bytes
@@ -54,19 +52,17 @@ const RECEIVE_BUFFER = 'receive buffer';
  *
  * `capture` with it throws, before anything of the log is made or changed:
  * @throws {ListenError} as a rejection: the port is in use, or the address not this machine's
- * @throws {SchemaError} as a rejection: neither the options nor the log have a schema
+ * @throws {SchemaError} as a rejection: neither the options of `capture` nor the log have a schema
  * @throws {RangeError}
  * @throws {TypeError}
  */
-export function udpSource<Event = unknown>(
-  options: UdpSourceOptions<Event> = {},
-): CaptureSource<Event> {
+export function udpSource<Event = unknown>(options: UdpSourceOptions = {}): CaptureSource<Event> {
   return new UdpSource(options);
 }
 
 class UdpSource<Event> implements CaptureSource<Event> {
   readonly drains = true;
-  readonly #options: UdpSourceOptions<Event>;
+  readonly #options: UdpSourceOptions;
   readonly #format: MessageFormat;
   readonly #receiveBufferBytes: number;
   readonly #senders: SenderTable;
@@ -84,7 +80,7 @@ class UdpSource<Event> implements CaptureSource<Event> {
   #limitDrops = 0;
   #kernelDrops = 0;
 
-  constructor(options: UdpSourceOptions<Event>) {
+  constructor(options: UdpSourceOptions) {
     const { format = 'flatbuffers', receiveBufferBytes = DEFAULT_RECEIVE_BUFFER_BYTES } = options;
     checkInteger('receiveBufferBytes', receiveBufferBytes, MIN_RECEIVE_BUFFER_BYTES, 2 ** 30);
     if (format !== 'flatbuffers' && format !== 'json') throw unknownChoice('format', format);
@@ -100,15 +96,14 @@ class UdpSource<Event> implements CaptureSource<Event> {
   }
 
   async open(own: EventSchema | undefined): Promise<EventSchema<Event>> {
-    const schema = this.#options.schema ?? (own as EventSchema<Event> | undefined);
-    if (schema === undefined) throw noSchema();
+    if (own === undefined) throw noSchema();
     try {
       await this.#listen();
     } catch (error) {
       throw new ListenError('udp', this.#address, error);
     }
     this.#options.onListening?.(this.#address);
-    return schema;
+    return own as EventSchema<Event>;
   }
 
   async run(intake: Intake<Event>): Promise<void> {
