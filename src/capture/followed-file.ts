@@ -143,7 +143,13 @@ export class FollowedFile {
     const now = statSync(this.#path, { throwIfNoEntry: false });
     if (now === undefined) return undefined;
     if (now.ino === this.#stats.ino && now.dev === this.#stats.dev) return undefined;
-    return openQuietly(this.#path);
+    try {
+      return openQuietly(this.#path);
+    } catch (error) {
+      // Gone again since the look.
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw error;
+    }
   }
 
   #replaceBy(successor: number): void {

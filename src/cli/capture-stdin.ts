@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import { streamSource } from '../index.js';
 import { addCaptureOptions, runCapture, type CaptureVerbOptions } from './capture.js';
 import { INPUT_HELP, addInputOptions, inputFormat, type InputOptions } from './input-format.js';
+import { InputError } from './exit-codes.js';
 import { note } from './output.js';
 
 const HELP = `${INPUT_HELP}
@@ -42,6 +43,8 @@ function captureStdin(log: string, options: CaptureVerbOptions & InputOptions): 
 
 /** Files in large pieces; anything else the way that Node reads it without ever blocking. */
 function openInput(): Readable {
-  if (!fstatSync(0).isFile()) return process.stdin;
+  const input = fstatSync(0);
+  if (input.isDirectory()) throw new InputError('Cannot capture standard input: it is a directory');
+  if (!input.isFile()) return process.stdin;
   return createReadStream('', { fd: 0, autoClose: false, highWaterMark: READ_BYTES });
 }
