@@ -11,7 +11,6 @@ import {
   chartToPng,
   chartToSvg,
   columnPlan,
-  openEventAppender,
   openReader,
   plotLines,
   plotQuantiles,
@@ -29,6 +28,7 @@ import {
   title,
   warmPageCache,
 } from './harness.mjs';
+import { makeReadings } from './readings.mjs';
 
 const EVENTS = Number(process.argv[2] ?? 50) * 1e6;
 const ROUNDS = 3;
@@ -49,7 +49,7 @@ const COLUMNS = {
 title(`plots of ${EVENTS / 1e6} M events of 7 scalars`);
 warmPageCache(100 * EVENTS + GiB);
 const path = freshPath('plot');
-await makeLog();
+await makeReadings(path, EVENTS);
 const reader = openReader(path);
 showColumns();
 const RUNS = {
@@ -97,32 +97,6 @@ async function showPicture() {
   for (let i = 0; i < 5; i++) drawn.push(await secondsAsync(() => chartToPng(value)));
   const ms = (list) => `${(median(list) * 1000).toFixed(1)} ms`;
   console.log(`  SVG ${svg.length} bytes in ${ms(taken)}; PNG ${png.length} bytes in ${ms(drawn)}`);
-}
-
-async function makeLog() {
-  const appender = openEventAppender(path, {
-    schema: SensorReading,
-    segmentSizeBytes: 512 * MiB,
-    commit: { bytes: 65_536 },
-    flush: 'none',
-  });
-  const event = {
-    time_ns: 0,
-    sensor: 0,
-    sequence: 0,
-    value: 0,
-    minimum: 0,
-    maximum: 0,
-    deviation: 0,
-  };
-  for (let i = 0; i < EVENTS; i++) {
-    event.time_ns = i * 10_000;
-    event.sensor = i % 100;
-    event.sequence = i;
-    event.value = (i % 1000) + 0.5;
-    appender.append(event);
-  }
-  await appender.close();
 }
 
 function showColumns() {

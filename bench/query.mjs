@@ -6,17 +6,10 @@
  *   node bench/query.mjs [millions of events]        default 50; 96 bytes each, which should fit into memory
  */
 import { Piscina } from 'piscina';
-import {
-  columnPlan,
-  eventStats,
-  openEventAppender,
-  openReader,
-  queryEvents,
-} from '../dist/index.js';
+import { columnPlan, eventStats, openReader, queryEvents } from '../dist/index.js';
 import { SensorReading } from '../dist/schemas.js';
 import {
   GiB,
-  MiB,
   freshPath,
   line,
   median,
@@ -25,6 +18,7 @@ import {
   title,
   warmPageCache,
 } from './harness.mjs';
+import { makeReadings } from './readings.mjs';
 
 const EVENTS = Number(process.argv[2] ?? 50) * 1e6;
 const ROUNDS = 3;
@@ -58,7 +52,7 @@ const QUERIES = {
 title(`queries over ${EVENTS / 1e6} M events of 7 scalars`);
 warmPageCache(100 * EVENTS + GiB);
 const path = freshPath('query');
-await makeLog();
+await makeReadings(path, EVENTS);
 const reader = openReader(path);
 showColumns();
 const asked = Object.entries(QUERIES).map(([name, query]) => ({
@@ -88,32 +82,6 @@ function statistics(pool) {
 async function checked(run, pool) {
   const { records } = await run(pool);
   if (records !== EVENTS) throw new Error(`Asked of ${records} of ${EVENTS} events`);
-}
-
-async function makeLog() {
-  const appender = openEventAppender(path, {
-    schema: SensorReading,
-    segmentSizeBytes: 512 * MiB,
-    commit: { bytes: 65_536 },
-    flush: 'none',
-  });
-  const event = {
-    time_ns: 0,
-    sensor: 0,
-    sequence: 0,
-    value: 0,
-    minimum: 0,
-    maximum: 0,
-    deviation: 0,
-  };
-  for (let i = 0; i < EVENTS; i++) {
-    event.time_ns = i * 10_000;
-    event.sensor = i % 100;
-    event.sequence = i;
-    event.value = (i % 1000) + 0.5;
-    appender.append(event);
-  }
-  await appender.close();
 }
 
 function showColumns() {

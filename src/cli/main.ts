@@ -41,6 +41,9 @@ const VERBS = [
 const HELP = `
 Examples:
   $ stratalog demo
+  $ stratalog capture system counters --duration 10
+  $ stratalog query counters --group-by time_ns/1s --select 'count, increase(interrupts)'
+  $ stratalog plot counters --y interrupts --rate
   $ seq 1000000 | stratalog append numbers
   $ stratalog cat --from -5 numbers
   $ stratalog info numbers

@@ -1,10 +1,11 @@
 import { readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { cpus, totalmem } from 'node:os';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { portableReadings } from '../../src/capture/system/portable-readings.js';
 import { sampleSchema } from '../../src/capture/system/sample-schema.js';
 import { Sampler } from '../../src/capture/system/sampler.js';
+import { captureLogPath } from '../support/captures.js';
 import {
   SchemaMismatchError,
   capture,
@@ -17,8 +18,6 @@ import {
   queryEvents,
   systemCounters,
   systemSource,
-  verifyEventLog,
-  verifyLog,
   type CaptureReport,
   type CounterChoice,
   type EventSchema,
@@ -34,21 +33,6 @@ import {
 } from '../support/fake-machine.js';
 import { fingerprint, rejectionOf } from '../support/logs.js';
 import { temporaryLogPath } from '../support/temporary-log.js';
-
-const logs: string[] = [];
-
-afterEach(() => {
-  for (const log of logs.splice(0)) {
-    expect(verifyLog(log).isIntact).toBe(true);
-    expect(verifyEventLog(log).isIntact).toBe(true);
-  }
-});
-
-function newLog(): string {
-  const path = temporaryLogPath();
-  logs.push(path);
-  return path;
-}
 
 interface Captured extends CaptureReport {
   readonly timing: SystemReport;
@@ -86,7 +70,7 @@ function fieldNames(log: string): string[] {
 
 describe('capture(systemSource())', () => {
   it('puts an event per tick into the log, with every counter', async () => {
-    const log = newLog();
+    const log = captureLogPath();
     const machine = new FakeMachine();
     const report = await captured(log, { ...machine.options, counters: ['all'] }, 5);
     const events = eventsOf(log);
@@ -101,7 +85,7 @@ describe('capture(systemSource())', () => {
   });
 
   it('says in the schema what each counter means', async () => {
-    const log = newLog();
+    const log = captureLogPath();
     await captured(log, { counters: ['all'], ...new FakeMachine().options });
     const reader = openEventReader(log);
     const fields = fieldDefinitions(reader.schema) ?? [];
@@ -112,7 +96,7 @@ describe('capture(systemSource())', () => {
   });
 
   it('accounts for every tick in events, in the report, and as dropped', async () => {
-    const log = newLog();
+    const log = captureLogPath();
     const options = { ...new FakeMachine().options, rateHz: 5000 };
     const { timing, dropped } = await captured(log, options, 400);
     const events = eventsOf(log);
@@ -134,7 +118,7 @@ describe('capture(systemSource())', () => {
   });
 
   it('reads what changes slowly less often, and leaves it null between', async () => {
-    const log = newLog();
+    const log = captureLogPath();
     await captured(log, { ...new FakeMachine().options, rateHz: 1000 }, 60);
     const events = eventsOf(log);
     let tick = -1;
@@ -159,14 +143,14 @@ describe('capture(systemSource())', () => {
   });
 
   it('reads everything at every tick if asked to', async () => {
-    const log = newLog();
+    const log = captureLogPath();
     await captured(log, { ...new FakeMachine().options, everyTick: true }, 10);
     const nulls = eventsOf(log).flatMap((event) => Object.values(event).filter((v) => v === null));
     expect(nulls).toEqual([]);
   });
 
   it('leaves out groups that the machine does not have, and says which', async () => {
-    const log = newLog();
+    const log = captureLogPath();
     const tree = { 'proc/loadavg': SMALL_MACHINE['proc/loadavg'] as string };
     const { timing } = await captured(log, new FakeMachine(tree).options);
     expect(timing.counters).toBe(4);
@@ -177,7 +161,7 @@ describe('capture(systemSource())', () => {
 
   it('tells of devices that have come, and of files that could not be read', async () => {
     const machine = new FakeMachine();
-    const log = newLog();
+    const log = captureLogPath();
     const source = systemSource({ ...machine.options, rateHz: 500 });
     const ending = new AbortController();
     const running = capture(source, log, { signal: ending.signal, maintenance: false });
@@ -201,7 +185,7 @@ describe('a log of counters', () => {
   };
 
   it('keeps its fields on another machine, and gets those it lacks', async () => {
-    const log = newLog();
+    const log = captureLogPath();
     await captured(log, { ...new FakeMachine().options, counters: ['disks', 'load'] });
     const before = fieldNames(log);
     const options = { ...new FakeMachine(changed).options, counters: ['disks'] } as const;
@@ -221,7 +205,7 @@ describe('a log of counters', () => {
   });
 
   it('never gives a sensor the field of another one of its kind', async () => {
-    const log = newLog();
+    const log = captureLogPath();
     const drives = (...devices: string[]): FakeMachine => {
       const files = devices.map((device, i): [string, string][] => [
         [`sys/class/hwmon/hwmon${i}/name`, 'nvme\n'],
@@ -248,7 +232,7 @@ describe('a log of counters', () => {
   });
 
   it('never gives a device the fields of another whose name becomes the same', async () => {
-    const log = newLog();
+    const log = captureLogPath();
     const machine = (name: string): FakeMachine =>
       new FakeMachine({ 'proc/net/dev': `h\nh\n ${name}: ${'1 '.repeat(16)}\n` });
     const counters = ['network'] as const;
@@ -261,7 +245,7 @@ describe('a log of counters', () => {
   });
 
   it('may have fields of others beside', async () => {
-    const log = newLog();
+    const log = captureLogPath();
     const options = { ...new FakeMachine().options, counters: ['load'] } as const;
     await captured(log, options);
     const reader = openEventReader(log);
@@ -279,7 +263,7 @@ describe('a log of counters', () => {
   });
 
   it('does not become one of something else', async () => {
-    const log = newLog();
+    const log = captureLogPath();
     const appender = openEventAppender(log, {
       schema: defineSchema('some.Row', [{ name: 'time_ns', type: 'long' }]),
       maintenance: false,
@@ -294,7 +278,7 @@ describe('a log of counters', () => {
   });
 
   it('is refused if a field of a counter is of another type', async () => {
-    const log = newLog();
+    const log = captureLogPath();
     const appender = openEventAppender(log, {
       schema: defineSchema('stratalog.SystemSample', [
         { name: 'time_ns', type: 'long' },
@@ -364,7 +348,7 @@ describe('a machine of 128 processors', () => {
   }
 
   it('has a field for each counter of each', async () => {
-    const log = newLog();
+    const log = captureLogPath();
     const machine = new FakeMachine(largeMachine());
     const { timing } = await captured(log, { ...machine.options, everyTick: true }, 20);
     expect(timing.counters).toBe(10 * (PROCESSORS + 1) + 2 + PROCESSORS);
@@ -382,7 +366,7 @@ describe('a machine of 128 processors', () => {
   });
 
   it('of which one is switched off has nulls for that one alone', async () => {
-    const log = newLog();
+    const log = captureLogPath();
     const tree = largeMachine();
     const machine = new FakeMachine(tree);
     const source = systemSource({ ...machine.options, rateHz: 200, everyTick: true });
@@ -418,7 +402,7 @@ describe('systemSource()', () => {
   it('fails where there are more counters than an event holds', async () => {
     const rows = Array.from({ length: 800 }, (_, i) => `cpu${i} 1 2 3 4 5 6 7 8 9 10\n`);
     const most = new FakeMachine({ 'proc/stat': rows.join('') });
-    const log = newLog();
+    const log = captureLogPath();
     expect((await captured(log, most.options, 1)).timing.counters).toBe(8000);
     const more = new FakeMachine({ 'proc/stat': `ctxt 1\n${rows.join('')}` });
     const error = await rejectionOf(captured(temporaryLogPath(), more.options));
@@ -437,7 +421,7 @@ describe('systemSource()', () => {
 
 describe.runIf(process.platform === 'linux')('on this machine', () => {
   it('counters of the kernel only go up, and agree with what Node says', async () => {
-    const log = newLog();
+    const log = captureLogPath();
     const source = systemSource({ rateHz: 200, everyTick: true, counters: ['all'] });
     const began = Date.now();
     await capture(source, log, { maxEvents: 60 });

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   openEventReader,
   systemCounters,
@@ -9,24 +9,10 @@ import {
   type CaptureReport,
   type SystemReport,
 } from '../../src/index.js';
+import { captureLogPath } from '../support/captures.js';
 import { finished, madeLog, runCli, startCli } from '../support/cli.js';
 import { FakeMachine } from '../support/fake-machine.js';
 import { temporaryLogPath } from '../support/temporary-log.js';
-
-const logs: string[] = [];
-
-afterEach(() => {
-  for (const log of logs.splice(0)) {
-    expect(verifyLog(log).isIntact).toBe(true);
-    expect(verifyEventLog(log).isIntact).toBe(true);
-  }
-});
-
-function newLog(): string {
-  const path = temporaryLogPath();
-  logs.push(path);
-  return path;
-}
 
 function onMachine({ roots }: FakeMachine): string[] {
   return ['--proc', roots.proc, '--sys', roots.sys];
@@ -49,7 +35,7 @@ function eventsSoFar(log: string): number {
 
 describe('capture system', () => {
   it('captures as many events as asked, and reports how', async () => {
-    const log = newLog();
+    const log = captureLogPath();
     const args = ['--rate', '500', '--counters', 'small,load', '--count', '20', '--json'];
     const machine = new FakeMachine();
     const { code, stdout } = await runCli([
@@ -68,21 +54,21 @@ describe('capture system', () => {
 
   it('tells its timing in words', async () => {
     const args = ['--rate', '200', '--count', '10', ...onMachine(new FakeMachine())];
-    const { code, stdout, stderr } = await runCli(['capture', 'system', newLog(), ...args]);
+    const { code, stdout, stderr } = await runCli(['capture', 'system', captureLogPath(), ...args]);
     expect([code, String(stdout)]).toEqual([0, '']);
     expect(stderr).toMatch(/of 200 ticks a second, with 126 counters; 10 ticks, \d+ missed/);
     expect(stderr).toMatch(/late by p50 [\d.]+ µs, p90 [\d.]+, p99 [\d.]+, p99\.9 [\d.]+, max/);
   });
 
   it('captures this machine for as long as asked', async () => {
-    const log = newLog();
+    const log = captureLogPath();
     const { code, stderr } = await runCli(['capture', 'system', log, '--duration', '0.3', '-q']);
     expect([code, stderr]).toEqual([0, '']);
     expect(verifyEventLog(log).events).toBeGreaterThan(0);
   });
 
   it('ends in good order when it is interrupted', async () => {
-    const log = newLog();
+    const log = captureLogPath();
     const child = startCli(['capture', 'system', log, '--rate', '2000', '--json']);
     const done = finished(child);
     while (eventsSoFar(log) < 100) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -95,7 +81,7 @@ describe('capture system', () => {
   });
 
   it('ends at once when it waits for a tick far away and is interrupted', async () => {
-    const log = newLog();
+    const log = captureLogPath();
     const child = startCli(['capture', 'system', log, '--rate', '0.001', '--json']);
     const done = finished(child);
     while (eventsSoFar(log) < 1) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -151,7 +137,7 @@ describe('capture system', () => {
   });
 
   it('ends quietly when nobody reads what it prints', async () => {
-    const child = startCli(['capture', 'system', newLog(), '--count', '50', '--json']);
+    const child = startCli(['capture', 'system', captureLogPath(), '--count', '50', '--json']);
     child.stdout.destroy();
     const [code] = (await once(child, 'close')) as [number];
     expect(code).toBe(0);

@@ -10,7 +10,6 @@ import {
   capture,
   defineSchema,
   eventStats,
-  openReader,
   queryEvents,
   verifyEventLog,
   type Aggregate,
@@ -23,11 +22,9 @@ import {
   type Query,
   type QueryTable,
 } from '../../src/index.js';
-import { Answer } from '../../src/query/answer.js';
-import { answerPiece, type PieceAnswer } from '../../src/query/piece.js';
-import { planQueries, type AnswerPlan } from '../../src/query/plan.js';
 import { answerInSql, createTable, openDuckDb, SQL_TYPES, type SqlRow } from '../support/duckdb.js';
 import { temporaryLogPath } from '../support/temporary-log.js';
+import { answerHere } from './answer-here.js';
 
 const SEED = Number(process.env['STRATALOG_SEED'] ?? Date.now() % 2 ** 31);
 
@@ -633,20 +630,6 @@ const query: fc.Arbitrary<Query> = fc
     return { ...rest, orderBy: { name, descending: order.descending } };
   });
 
-/** As `queryEvents` does it, but in this thread: starting threads takes longer than all of it. */
-function answerHere(log: string, asked: Query, pieceRecords: number): QueryTable {
-  const { forWorkers, answers } = planQueries(randomSchema, [asked]);
-  const answer = new Answer(answers[0] as AnswerPlan);
-  const reader = openReader(log);
-  for (let from = 0; from < reader.committedOffset; from += pieceRecords) {
-    const cursor = reader.cursor({ from, to: from + pieceRecords, snapshot: true });
-    answer.add(structuredClone(answerPiece(cursor, forWorkers))[0] as PieceAnswer);
-    cursor.close();
-  }
-  reader.close();
-  return answer.table();
-}
-
 describe('a random table', () => {
   it(`is answered as DuckDB does, whatever the query (seed ${SEED})`, async () => {
     const input = fc.record({
@@ -660,7 +643,7 @@ describe('a random table', () => {
         await createTable(connection, FIELDS, rows);
         for (const each of queries) {
           const expected = await answerInSql(connection, FIELDS, each);
-          expectSame(answerHere(log, each, pieceRecords), expected, each);
+          expectSame(answerHere(randomSchema, log, each, pieceRecords), expected, each);
         }
       }),
       { numRuns: 40, seed: SEED },

@@ -6,7 +6,6 @@ import {
   openAppender,
   openEventAppender,
   openEventReader,
-  openReader,
   queryEvents,
   type Aggregate,
   type Condition,
@@ -15,11 +14,9 @@ import {
   type Query,
   type QueryTable,
 } from '../../src/index.js';
-import { Answer } from '../../src/query/answer.js';
-import { answerPiece, type PieceAnswer } from '../../src/query/piece.js';
-import { planQueries, type AnswerPlan } from '../../src/query/plan.js';
 import { Flatc } from '../support/flatc.js';
 import { temporaryLogPath } from '../support/temporary-log.js';
+import { answerHere } from './answer-here.js';
 import { answerPlainly, type PlainEvent } from './naive-query.js';
 
 const FBS = `
@@ -242,20 +239,6 @@ function asRead(events: readonly PlainEvent[]): PlainEvent[] {
   return events.map((each, $offset) => ({ body_type: 'NONE', ...each, $offset }));
 }
 
-/** As `queryEvents` does it, but in this thread: starting threads takes longer than all of it. */
-function answerHere(log: string, asked: Query, pieceRecords: number): QueryTable {
-  const { forWorkers, answers } = planQueries(schema, [asked]);
-  const answer = new Answer(answers[0] as AnswerPlan);
-  const reader = openReader(log);
-  for (let from = 0; from < reader.committedOffset; from += pieceRecords) {
-    const cursor = reader.cursor({ from, to: from + pieceRecords, snapshot: true });
-    answer.add(structuredClone(answerPiece(cursor, forWorkers))[0] as PieceAnswer);
-    cursor.close();
-  }
-  reader.close();
-  return answer.table();
-}
-
 describe('a query', () => {
   it('is answered as a plain evaluation of the events does', async () => {
     const input = fc.record({
@@ -268,7 +251,7 @@ describe('a query', () => {
       fc.asyncProperty(input, async ({ events, commitEvery, pieceRecords, queries }) => {
         const log = await logOf(events, commitEvery);
         for (const each of queries) {
-          const table = answerHere(log, each, pieceRecords);
+          const table = answerHere(schema, log, each, pieceRecords);
           expectSame(table, answerPlainly(asRead(events), each), each);
         }
       }),
