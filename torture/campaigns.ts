@@ -1,0 +1,19 @@
+/** The campaigns, in the order in which they run. */
+import type { Campaign } from './campaign.js';
+
+type Load = () => Promise<{ campaign: Campaign }>;
+
+const CAMPAIGNS: Readonly<Record<string, Load>> = {
+  kills: () => import('./campaigns/kills.js'),
+};
+
+export const CAMPAIGN_NAMES: readonly string[] = Object.keys(CAMPAIGNS);
+
+export async function loadCampaign(name: string): Promise<Campaign> {
+  const load = CAMPAIGNS[name];
+  if (load === undefined) {
+    throw new RangeError(`No campaign is named ${name}: there are ${CAMPAIGN_NAMES.join(', ')}`);
+  }
+  const { campaign } = await load();
+  return campaign;
+}

@@ -1,0 +1,104 @@
+/**
+ * What the tampered copies of the library (`variant.ts`) call instead of going straight on: before each
+ * statement `step`, at each branch `branches`, and for each system call `fs` and `koffi`. One set of
+ * hooks per thread; without any, a copy behaves like the original.
+ */
+import * as nodeFs from 'node:fs';
+import nodeKoffi from 'koffi';
+
+/** A call to the system, by Node or by the mapping module, before it is made. */
+export interface SystemCall {
+  /** `fdatasyncSync`, `mmap`, ...; of `madvise` and `fcntl` the number is in `args`. */
+  readonly name: string;
+  readonly kind: 'fs' | 'native';
+  readonly args: readonly unknown[];
+}
+
+/** Makes the call by `proceed`, or not; throws `CallFailure` for one that fails. */
+export type SystemHook = (call: SystemCall, proceed: () => unknown) => unknown;
+
+export interface Hooks {
+  step: ((site: number) => void) | undefined;
+  system: SystemHook | undefined;
+}
+
+export const hooks: Hooks = { step: undefined, system: undefined };
+
+/** Hits per branch site of copies that count them. */
+export const branches = new Uint8Array(1 << 16);
+
+export function step(site: number): void {
+  if (hooks.step !== undefined) hooks.step(site);
+}
+
+/** Thrown by a hook: the call returns this error, in whatever way such calls do. */
+export class CallFailure extends Error {
+  readonly errno: string;
+
+  constructor(errno: string) {
+    super(`${errno}: made to fail`);
+    this.errno = errno;
+  }
+}
+
+/** `node:fs`, with every call of it going through the hook. */
+export const fs = Object.fromEntries(
+  Object.entries(nodeFs).map(([name, value]) =>
+    // Those with an upper case letter are classes.
+    typeof value === 'function' && /^[a-z]/.test(name)
+      ? [name, hookedFs(name, value as AnyFunction)]
+      : [name, value],
+  ),
+);
+
+type AnyFunction = (...args: unknown[]) => unknown;
+
+function hookedFs(name: string, original: AnyFunction): AnyFunction {
+  return (...args) => {
+    if (hooks.system === undefined) return original(...args);
+    try {
+      return hooks.system({ name, kind: 'fs', args }, () => original(...args));
+    } catch (error) {
+      throw error instanceof CallFailure ? asNodeError(error.errno, name, args[0]) : error;
+    }
+  };
+}
+
+function asNodeError(code: string, name: string, first: unknown): Error {
+  const number = nodeKoffi.os.errno[code] ?? 5;
+  const path = typeof first === 'string' ? { path: first } : {};
+  const fields = { code, errno: -number, syscall: name.replace(/Sync$/, ''), ...path };
+  return Object.assign(new Error(`${code}: made to fail, ${fields.syscall}`), fields);
+}
+
+let failedWith: number | undefined;
+
+/** `koffi`, with every call of a C function going through the hook. */
+export const koffi = {
+  ...nodeKoffi,
+  load(path: string | null): unknown {
+    const library = nodeKoffi.load(path);
+    return {
+      func(name: string, ...rest: [string, string[]]): AnyFunction {
+        return hookedNative(name, rest[0], library.func(name, ...rest));
+      },
+    };
+  },
+  errno(): number {
+    return failedWith ?? nodeKoffi.errno();
+  },
+};
+
+function hookedNative(name: string, result: string, original: AnyFunction): AnyFunction {
+  return (...args) => {
+    failedWith = undefined;
+    if (hooks.system === undefined) return original(...args);
+    try {
+      return hooks.system({ name, kind: 'native', args }, () => original(...args));
+    } catch (error) {
+      if (!(error instanceof CallFailure)) throw error;
+      failedWith = nodeKoffi.os.errno[error.errno] ?? 5;
+      return result === 'void *' ? -1n : -1;
+    }
+  };
+}
