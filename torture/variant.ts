@@ -29,6 +29,11 @@ export interface VariantSpec {
   readonly system?: boolean;
   /** Replacements of text, each of which must be found exactly once. */
   readonly mutations?: readonly Mutation[];
+  /**
+   * A module of this program's, by its path below `.torture/js`, that every changed file imports first:
+   * threads that the library starts have hooks of their own, which it can set there.
+   */
+  readonly preload?: string;
 }
 
 export interface Mutation {
@@ -104,15 +109,17 @@ function tamper(dist: string, spec: VariantSpec): string[] {
     if (isIn(spec.steps)) text = withSteps(text, file, sites);
     if (isIn(spec.branches)) text = withBranches(text, file, sites);
     if (spec.system === true) text = withSystem(text);
-    if (text !== original) writeFileSync(path, `${imports()}${text}`);
+    if (text !== original) writeFileSync(path, `${imports(spec)}${text}`);
   }
   return sites;
 }
 
 /** On the line of what was the first, so that lines keep their numbers. */
-function imports(): string {
-  const from = JSON.stringify(pathToFileURL(compiled('hooks.js')).href);
-  return `import { step as $step, branches as $branches, fs as $fs, koffi as $koffi } from ${from}; `;
+function imports({ preload }: VariantSpec): string {
+  const urlOf = (name: string): string => JSON.stringify(pathToFileURL(compiled(name)).href);
+  const names = 'step as $step, branches as $branches, fs as $fs, koffi as $koffi';
+  const first = preload === undefined ? '' : `import ${urlOf(preload)}; `;
+  return `${first}import { ${names} } from ${urlOf('hooks.js')}; `;
 }
 
 function mutate(dist: string, { file, find, replace }: Mutation): void {
