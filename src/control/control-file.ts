@@ -3,7 +3,7 @@
  * bells and the session epoch are the only words of it that change under a reader's eyes, and only
  * `Atomics` touches them.
  */
-import { closeSync, existsSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { existsSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CorruptionError, LogError, storage } from '../errors.js';
 import {
@@ -122,7 +122,7 @@ export class ControlFile {
     // A use after this is an error, and not a signal.
     this.words = new Int32Array(0);
     this.#page = new Uint8Array(0);
-    if (this.#fd !== undefined) closeSync(this.#fd);
+    if (this.#fd !== undefined) closeQuietly(this.#fd);
     this.#mapping.release();
   }
 }

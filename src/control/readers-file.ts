@@ -2,7 +2,7 @@
  * The readers page, mapped: flags that say that somebody sleeps, and the slots in which tailers show
  * themselves. Readers that may write the file use it; nothing in it is ever believed for correctness.
  */
-import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import { existsSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LogError, storage } from '../errors.js';
 import { PAGE_BYTES, type LogId } from '../format/identity.js';
@@ -95,7 +95,7 @@ export class ReadersFile {
     if (this.#closed) return;
     this.#closed = true;
     abandoned.unregister(this);
-    closeSync(this.#fd);
+    closeQuietly(this.#fd);
     this.#mapping.release();
   }
 }
@@ -117,7 +117,7 @@ export function listTailers(directory: string, logId: LogId): TailerInfo[] {
     const slots = Array.from({ length: TAILER_SLOTS }, (_, slot) => slot);
     return slots.filter((slot) => isByteLocked(fd, slot, path)).map((slot) => readSlot(page, slot));
   } finally {
-    closeSync(fd);
+    closeQuietly(fd);
   }
 }
 

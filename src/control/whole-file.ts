@@ -1,9 +1,15 @@
 /** Small files that must appear whole or not at all. */
-import { openSync, closeSync, renameSync } from 'node:fs';
+import { openSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { storage } from '../errors.js';
 import { temporaryName } from '../format/names.js';
-import { allocateFile, syncDirectory, syncFile, writeFully } from '../mapping/files.js';
+import {
+  allocateFile,
+  closeQuietly,
+  syncDirectory,
+  syncFile,
+  writeFully,
+} from '../mapping/files.js';
 
 /** Writes under a temporary name, syncs, renames, syncs the directory. */
 export function createWhole(
@@ -20,7 +26,7 @@ export function createWhole(
     writeFully(fd, bytes, 0, temporary);
     syncFile(fd, temporary);
   } finally {
-    closeSync(fd);
+    closeQuietly(fd);
   }
   storage('rename to', path, () => renameSync(temporary, path));
   syncDirectory(directory);

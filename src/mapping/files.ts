@@ -2,10 +2,13 @@
 import {
   closeSync,
   fdatasyncSync,
+  fstatSync,
   fsyncSync,
   openSync,
   readSync,
+  statSync,
   statfsSync,
+  unlinkSync,
   writeSync,
 } from 'node:fs';
 import { StorageError, storage } from '../errors.js';
@@ -75,7 +78,7 @@ export function syncDirectory(path: string): void {
     try {
       fsyncSync(fd);
     } finally {
-      closeSync(fd);
+      closeQuietly(fd);
     }
   });
 }
@@ -86,13 +89,35 @@ export function isDurableStorage(directory: string): boolean {
   return type !== TMPFS && type !== RAMFS;
 }
 
-/** For descriptors whose close can only fail late and without consequence. */
+/**
+ * Closes a descriptor, and every descriptor of a log is closed by it. What a close may report is that
+ * something could not be written that was written before, and all that matters has been synced by then,
+ * successfully. The descriptor is gone in any case, and with it the locks that were taken through it.
+ */
 export function closeQuietly(fd: number): void {
   try {
     closeSync(fd);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
   }
+}
+
+/** Deletes a file that is good for nothing: what does not succeed is done when the log is next opened. */
+export function deleteQuietly(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+  }
+}
+
+export function fileSize(fd: number, path: string): number {
+  return storage('look at', path, () => fstatSync(fd).size);
+}
+
+/** Whether there is something of that name. Unlike `existsSync`, does not say no when it cannot tell. */
+export function isThere(path: string): boolean {
+  return storage('look at', path, () => statSync(path, { throwIfNoEntry: false })) !== undefined;
 }
 
 export function isMissing(error: unknown): boolean {

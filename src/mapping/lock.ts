@@ -5,12 +5,12 @@
  * the mutable words of the log are true, and a reader needs no walk of its own. Both die with their
  * holder, by the kernel's hand; nothing here asks whether a process id is alive.
  */
-import { closeSync, openSync, readFileSync, ftruncateSync, writeSync } from 'node:fs';
+import { openSync, readFileSync, ftruncateSync, writeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { LogClosedError, LogLockedError, storage, type LockHolder } from '../errors.js';
 import { LOCK_NAME } from '../format/names.js';
-import { isMissing } from './files.js';
+import { closeQuietly, isMissing } from './files.js';
 import { isByteLocked, lockByte } from './native.js';
 
 const APPENDER_BYTE = 0;
@@ -36,7 +36,7 @@ export class AppenderLock {
       writeHolder(fd, path);
       return new AppenderLock(fd, path);
     } catch (error) {
-      closeSync(fd);
+      closeQuietly(fd);
       throw error;
     }
   }
@@ -47,7 +47,7 @@ export class AppenderLock {
   }
 
   release(): void {
-    closeSync(this.#fd);
+    closeQuietly(this.#fd);
   }
 }
 
@@ -73,7 +73,7 @@ export class LockProbe {
   /** Idempotent. */
   close(): void {
     this.#isClosed = true;
-    if (this.#fd !== undefined) closeSync(this.#fd);
+    if (this.#fd !== undefined) closeQuietly(this.#fd);
     this.#fd = undefined;
   }
 }
@@ -95,7 +95,7 @@ function isHeld(path: string, byte: number): boolean {
   try {
     return isByteLocked(fd, byte, path);
   } finally {
-    closeSync(fd);
+    closeQuietly(fd);
   }
 }
 

@@ -13,8 +13,9 @@
  * - Otherwise it is unmapped by a finalizer on its `ArrayBuffer`, which every view refers to, so after
  *   the last view is gone. One registration per mapping, none per view.
  */
-import { closeSync, fstatSync, openSync } from 'node:fs';
+import { fstatSync, openSync } from 'node:fs';
 import { CorruptionError, storage } from '../errors.js';
+import { closeQuietly } from './files.js';
 import { MappingLedger } from './ledger.js';
 import {
   PAGE_SIZE,
@@ -143,7 +144,7 @@ export class Mapping {
           Mapping.ofDescriptor(fd, sizeBytes, false, path),
         );
       } finally {
-        closeSync(fd);
+        closeQuietly(fd);
       }
     });
   }

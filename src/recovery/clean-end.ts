@@ -2,7 +2,7 @@
  * Whether a log ends as its last checkpoint says it was closed. Reads two headers and one frame header;
  * if anything differs, the log is walked as after a crash.
  */
-import { closeSync, openSync, statSync } from 'node:fs';
+import { openSync, statSync } from 'node:fs';
 import { LogError, storage } from '../errors.js';
 import type { Checkpoint } from '../format/control-page.js';
 import {
@@ -25,7 +25,7 @@ import {
   indexFileBytes,
 } from '../format/index-header.js';
 import { FIRST_FRAME_AT, type SegmentHeader } from '../format/segment-header.js';
-import { readFully } from '../mapping/files.js';
+import { closeQuietly, readFully } from '../mapping/files.js';
 import { indexPath } from '../segment/directory.js';
 import type { ListedSegment } from '../segment/segment-list.js';
 
@@ -107,6 +107,6 @@ function readWords(path: string, words: Int32Array, position: number): void {
   try {
     readFully(fd, new Uint8Array(words.buffer), 0, words.byteLength, position, path);
   } finally {
-    closeSync(fd);
+    closeQuietly(fd);
   }
 }

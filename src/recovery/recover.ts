@@ -10,7 +10,7 @@
  *    after a write-back that failed, and descriptors opened later are not told;
  * 5. rebuild index and words.
  */
-import { closeSync, openSync } from 'node:fs';
+import { openSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { ControlFile } from '../control/control-file.js';
 import { storage } from '../errors.js';
@@ -34,7 +34,7 @@ import {
 import { FrameScan } from '../format/frame-scan.js';
 import { indexName } from '../format/names.js';
 import { FIRST_FRAME_AT, segmentSeed, type SegmentHeader } from '../format/segment-header.js';
-import { clearRange, syncDirectory, syncFile, writeFully } from '../mapping/files.js';
+import { clearRange, closeQuietly, syncDirectory, syncFile, writeFully } from '../mapping/files.js';
 import {
   asidePath,
   deleteLeftovers,
@@ -234,7 +234,7 @@ class Recovery {
       syncFile(fd, path);
     } finally {
       window.close();
-      closeSync(fd);
+      closeQuietly(fd);
     }
     syncDirectory(asidePath(this.#directory, '.'));
     return path;
@@ -326,7 +326,7 @@ function withDescriptor(path: string, use: (fd: number) => void): void {
   try {
     use(fd);
   } finally {
-    closeSync(fd);
+    closeQuietly(fd);
   }
 }
 

@@ -4,7 +4,7 @@
  * given to other records, and reading them is an error that says so. Originals go to the `aside`
  * folder; nothing is deleted.
  */
-import { closeSync, existsSync, linkSync, openSync, renameSync } from 'node:fs';
+import { existsSync, linkSync, openSync, renameSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { ControlFile, createControl } from '../control/control-file.js';
@@ -27,7 +27,13 @@ import {
   segmentSeed,
   type SegmentHeader,
 } from '../format/segment-header.js';
-import { allocateFile, syncDirectory, syncFile, writeFully } from '../mapping/files.js';
+import {
+  allocateFile,
+  closeQuietly,
+  syncDirectory,
+  syncFile,
+  writeFully,
+} from '../mapping/files.js';
 import { AppenderLock } from '../mapping/lock.js';
 import {
   asidePath,
@@ -217,7 +223,7 @@ class Repair {
       ownChain = copyFrames(piece, header, chain, { fd, path: temporary });
       syncFile(fd, temporary);
     } finally {
-      closeSync(fd);
+      closeQuietly(fd);
     }
     this.#keepOriginal(segmentName(piece.base));
     storage('rename to', path, () => renameSync(temporary, path));

@@ -4,9 +4,10 @@
  * frame is salvaged only if boot, device and inode are those of the session, and every page of it is in
  * memory before anything here has read (and so loaded) it.
  */
-import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
+import { openSync, readFileSync, statSync } from 'node:fs';
 import { storage } from '../errors.js';
 import type { Session } from '../format/control-page.js';
+import { closeQuietly } from '../mapping/files.js';
 import { Mapping } from '../mapping/mapping.js';
 import { PAGE_SIZE } from '../mapping/native.js';
 import { listSegments, segmentPath } from '../segment/directory.js';
@@ -68,7 +69,7 @@ function residentPages(path: string, sizeBytes: number): Uint8Array {
     mapping.release();
     return pages;
   } finally {
-    closeSync(fd);
+    closeQuietly(fd);
   }
 }
 

@@ -3,11 +3,11 @@
  * segment for a few of its bytes costs milliseconds, and believed by nobody: good enough to count bytes
  * by and to advise the kernel with.
  */
-import { closeSync, openSync, statSync } from 'node:fs';
+import { openSync, statSync } from 'node:fs';
 import { LogError, storage, type OffsetRange } from '../errors.js';
 import { COMMITTED_POSITION, FIRST_ENTRY, entryPosition } from '../format/index-header.js';
 import { FIRST_FRAME_AT } from '../format/segment-header.js';
-import { readFully } from '../mapping/files.js';
+import { closeQuietly, readFully } from '../mapping/files.js';
 import { indexPath, segmentPath } from '../segment/directory.js';
 
 /** Bytes of a segment, `end` exclusive. */
@@ -84,6 +84,6 @@ class IndexWords {
   }
 
   close(): void {
-    closeSync(this.#fd);
+    closeQuietly(this.#fd);
   }
 }

@@ -1,5 +1,5 @@
 /** The segments of a log as their names and headers tell: O(segments), no data is read. */
-import { closeSync, fstatSync, openSync } from 'node:fs';
+import { fstatSync, openSync } from 'node:fs';
 import {
   CorruptionError,
   LogError,
@@ -12,7 +12,7 @@ import { FRAME_OK, FRAME_UNPUBLISHED } from '../format/frame.js';
 import { FrameScan, type ScanFault } from '../format/frame-scan.js';
 import { PAGE_BYTES, type LogId } from '../format/identity.js';
 import { decodeSegmentHeader, segmentSeed, type SegmentHeader } from '../format/segment-header.js';
-import { readFully } from '../mapping/files.js';
+import { closeQuietly, readFully } from '../mapping/files.js';
 import { listSegments, segmentPath } from './directory.js';
 import { SegmentWindow } from './segment-window.js';
 
@@ -99,7 +99,7 @@ export function readHeader(path: string): SegmentHeader {
     }
     return header;
   } finally {
-    closeSync(fd);
+    closeQuietly(fd);
   }
 }
 

@@ -2,10 +2,10 @@
  * The bytes of a segment file, read with `pread`, so that a disk that cannot deliver them is an error
  * and not a signal.
  */
-import { closeSync, fstatSync, openSync } from 'node:fs';
+import { fstatSync, openSync } from 'node:fs';
 import { storage } from '../errors.js';
 import type { ByteWindow } from '../format/frame-scan.js';
-import { readFully } from '../mapping/files.js';
+import { closeQuietly, readFully } from '../mapping/files.js';
 import { nextData } from '../mapping/native.js';
 
 const WINDOW_BYTES = 1024 * 1024;
@@ -67,7 +67,7 @@ export class SegmentWindow implements ByteWindow {
   }
 
   close(): void {
-    closeSync(this.fd);
+    closeQuietly(this.fd);
   }
 
   #fill(position: number, length: number): void {

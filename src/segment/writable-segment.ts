@@ -4,7 +4,7 @@
  * The segment's descriptor is opened before the first store and kept until the last sync, because a
  * failed write-back is reported only to descriptors that were open when it happened.
  */
-import { closeSync, fstatSync, openSync, renameSync } from 'node:fs';
+import { fstatSync, openSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { CorruptionError, storage } from '../errors.js';
 import {
@@ -231,8 +231,8 @@ export class WritableSegment {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    closeSync(this.fd);
-    closeSync(this.indexFd);
+    closeQuietly(this.fd);
+    closeQuietly(this.indexFd);
     this.mapping.release();
     this.indexMapping.release();
   }
@@ -287,6 +287,6 @@ function isIndexOf(path: string, header: SegmentHeader): boolean {
   } catch {
     return false;
   } finally {
-    closeSync(fd);
+    closeQuietly(fd);
   }
 }
