@@ -118,23 +118,40 @@ export function mmapAnonymous(length: number): bigint {
   return address;
 }
 
+/**
+ * Takes a mapping away, which may need memory for the kernel's own books. Nobody could do anything about
+ * that, least of all a finalizer: so what does not succeed is tried again with the next one.
+ */
 export function munmap(address: bigint, length: number): void {
-  check(cMunmap(address, length) as number, 'unmap memory', undefined);
+  toUnmap.set(address, length);
+  for (const [at, size] of toUnmap) if ((cMunmap(at, size) as number) === 0) toUnmap.delete(at);
 }
+
+const toUnmap = new Map<bigint, number>();
 
 /** Memory at an address as an `ArrayBuffer` without owner: whoever calls keeps it mapped. */
 export function viewMemory(address: bigint, length: number): ArrayBuffer {
   return koffi.view(address, length);
 }
 
-/** `false` where the platform or the kernel does not know the advice. */
+/**
+ * `false` where the platform or the kernel does not know the advice.
+ * @throws {StorageError} pages that were to be brought in cannot be. What is only advice never fails
+ */
 export function madvise(address: bigint, length: number, advice: Advice, path: string): boolean {
   const value = platform.advice[advice];
   if (value === undefined || length === 0) return value !== undefined;
-  if ((cMadvise(address, length, value) as number) === 0) return true;
-  const errno = lastErrno();
-  if (errno === 'EINVAL') return false;
-  throw new StorageError(`access the pages of`, path, errno);
+  for (;;) {
+    if ((cMadvise(address, length, value) as number) === 0) return true;
+    const errno = lastErrno();
+    if (errno === 'EINTR') continue;
+    if (errno === 'EINVAL' || !isPopulating(advice)) return false;
+    throw new StorageError('access the pages of', path, errno);
+  }
+}
+
+function isPopulating(advice: Advice): boolean {
+  return advice === 'populate-read' || advice === 'populate-write';
 }
 
 /** One byte per page, bit 0 set where the page is in memory. */
