@@ -7,7 +7,7 @@
  * it has waited for a while, looks whether the maintenance thread still exists. The other way round
  * nothing is needed: the maintenance thread ends with the thread that has started it.
  */
-import { existsSync, readlinkSync } from 'node:fs';
+import { existsSync, readlinkSync, statSync } from 'node:fs';
 import { GATE, THREAD_ENDED, THREAD_ID, type SharedState } from './shared-state.js';
 
 const NOBODY = 0;
@@ -65,7 +65,16 @@ function hasThreadEnded(shared: SharedState): boolean {
   if (Atomics.load(shared, THREAD_ENDED) === 1) return true;
   const id = Atomics.load(shared, THREAD_ID);
   if (id === 0 || !existsSync(THREADS_OF_PROCESS)) return false;
-  return !existsSync(`${THREADS_OF_PROCESS}/${id}`);
+  return isGone(`${THREADS_OF_PROCESS}/${id}`);
+}
+
+/** Only what is known to be gone: if the system cannot tell, the thread may be in the middle of a sync. */
+function isGone(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) === undefined;
+  } catch {
+    return false;
+  }
 }
 
 /** The kernel's number of this thread; 0 where there is no /proc that tells. */
