@@ -7,7 +7,7 @@
 import { openSync, readFileSync, statSync } from 'node:fs';
 import { storage } from '../errors.js';
 import type { Session } from '../format/control-page.js';
-import { closeQuietly } from '../mapping/files.js';
+import { closeQuietly, isMissing } from '../mapping/files.js';
 import { Mapping } from '../mapping/mapping.js';
 import { PAGE_SIZE } from '../mapping/native.js';
 import { listSegments, segmentPath } from '../segment/directory.js';
@@ -65,14 +65,17 @@ function residentPages(path: string, sizeBytes: number): Uint8Array {
   const fd = storage('open', path, () => openSync(path, 'r+'));
   try {
     const mapping = Mapping.ofDescriptor(fd, sizeBytes, false, path);
-    const pages = mapping.residentPages();
-    mapping.release();
-    return pages;
+    try {
+      return mapping.residentPages();
+    } finally {
+      mapping.release();
+    }
   } finally {
     closeQuietly(fd);
   }
 }
 
+const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 let knownBootId: string | undefined;
 
 /** The kernel's id of this boot, or '' where there is none. */
@@ -81,10 +84,15 @@ export function bootId(): string {
   return knownBootId;
 }
 
+/**
+ * Not to be able to read it is not the same as that there is none: without it nothing can be salvaged
+ * after a kill, for as long as the process lives.
+ */
 function readBootId(): string {
   try {
-    return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
-  } catch {
-    return '';
+    return storage('read', BOOT_ID, () => readFileSync(BOOT_ID, 'latin1').trim());
+  } catch (error) {
+    if (isMissing(error)) return '';
+    throw error;
   }
 }
