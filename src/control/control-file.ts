@@ -3,7 +3,7 @@
  * bells and the session epoch are the only words of it that change under a reader's eyes, and only
  * `Atomics` touches them.
  */
-import { existsSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CorruptionError, LogError, storage } from '../errors.js';
 import {
@@ -19,18 +19,23 @@ import {
 } from '../format/control-page.js';
 import { PAGE_BYTES, type LogId } from '../format/identity.js';
 import { CONTROL_NAME } from '../format/names.js';
-import { closeQuietly, isMissing, syncFile } from '../mapping/files.js';
+import { closeQuietly, fileSize, isMissing, isThere, syncFile } from '../mapping/files.js';
 import { Mapping } from '../mapping/mapping.js';
 import { createWhole } from './whole-file.js';
 
-/** Creates the control page of a new, empty log. It appears whole or not at all. */
-export function createControl(directory: string, logId: LogId, createdNs: bigint): void {
+/** Creates the control page of a log that starts at `startOffset`. It appears whole or not at all. */
+export function createControl(
+  directory: string,
+  logId: LogId,
+  createdNs: bigint,
+  startOffset = 0,
+): void {
   const first: Checkpoint = {
     sequence: 0,
     clean: false,
-    startOffset: 0,
-    durableOffset: 0,
-    segmentBase: 0,
+    startOffset,
+    durableOffset: startOffset,
+    segmentBase: startOffset,
     tailPosition: 0,
     chainCrc: 0,
     timeNs: 0n,
@@ -65,15 +70,23 @@ export class ControlFile {
   static open(directory: string, mode: 'read' | 'write'): ControlFile {
     const path = join(directory, CONTROL_NAME);
     checkPresent(directory, path);
-    if (mode === 'read') {
-      return new ControlFile(path, Mapping.readOnly(path, PAGE_BYTES), undefined);
-    }
+    if (mode === 'read')
+      return ControlFile.#of(path, Mapping.readOnly(path, PAGE_BYTES), undefined);
     const fd = storage('open', path, () => openSync(path, 'r+'));
     try {
       checkSize(fd, path);
-      return new ControlFile(path, Mapping.ofDescriptor(fd, PAGE_BYTES, true, path), fd);
+      return ControlFile.#of(path, Mapping.ofDescriptor(fd, PAGE_BYTES, true, path), fd);
     } catch (error) {
       closeQuietly(fd);
+      throw error;
+    }
+  }
+
+  static #of(path: string, mapping: Mapping, fd: number | undefined): ControlFile {
+    try {
+      return new ControlFile(path, mapping, fd);
+    } catch (error) {
+      mapping.release();
       throw error;
     }
   }
@@ -129,7 +142,7 @@ export class ControlFile {
 
 /** Pages that a shorter file lacks would be a signal. */
 function checkSize(fd: number, path: string): void {
-  const { size } = fstatSync(fd);
+  const size = fileSize(fd, path);
   if (size >= PAGE_BYTES) return;
   throw new CorruptionError(path, size, `${PAGE_BYTES} bytes`, `a file of ${size} bytes`);
 }
@@ -139,7 +152,7 @@ function checkPresent(directory: string, path: string): void {
     storage('open', path, () => readFileSync(path));
   } catch (error) {
     if (!isMissing(error)) throw error;
-    const why = existsSync(directory) ? 'there is no stratalog in it' : 'it does not exist';
+    const why = isThere(directory) ? 'there is no stratalog in it' : 'it does not exist';
     throw new LogError('NOT_A_LOG', `Cannot open ${directory}: ${why}`, { cause: error });
   }
 }

@@ -4,7 +4,7 @@
  * given to other records, and reading them is an error that says so. Originals go to the `aside`
  * folder; nothing is deleted.
  */
-import { existsSync, linkSync, openSync, renameSync } from 'node:fs';
+import { linkSync, openSync, renameSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { ControlFile, createControl } from '../control/control-file.js';
@@ -33,6 +33,8 @@ import {
   syncDirectory,
   syncFile,
   writeFully,
+  deleteQuietly,
+  isThere,
 } from '../mapping/files.js';
 import { AppenderLock } from '../mapping/lock.js';
 import {
@@ -78,7 +80,7 @@ export interface RepairOptions {
  */
 export function repairLog(path: string, options: RepairOptions = {}): RepairReport {
   const directory = resolve(path);
-  const segments = existsSync(directory) ? listSegments(directory) : [];
+  const segments = isThere(directory) ? listSegments(directory) : [];
   if (segments.length === 0) ControlFile.open(directory, 'read').close();
   const lock = AppenderLock.acquire(directory);
   try {
@@ -128,22 +130,22 @@ class Repair {
 
   /** A control page that is missing or damaged is built anew from the segments. */
   #openControl(): ControlFile {
+    let control: ControlFile | undefined;
     try {
-      const control = ControlFile.open(this.#directory, 'write');
+      control = ControlFile.open(this.#directory, 'write');
       control.checkpoint();
       return control;
     } catch (error) {
+      control?.close();
       if (!(error instanceof LogError) || !['CORRUPTION', 'NOT_A_LOG'].includes(error.code)) {
         throw error;
       }
     }
     const logId = this.#logIdFromSegments();
     this.#keepOriginal(CONTROL_NAME);
-    createControl(this.#directory, logId, nowNs());
-    const control = ControlFile.open(this.#directory, 'write');
-    const startOffset = listSegments(this.#directory)[0] ?? 0;
-    control.writeCheckpoint({ startOffset, durableOffset: startOffset, segmentBase: startOffset });
-    return control;
+    // With its start from the first: one that said 0, and stayed, would make dropped records lost ones.
+    createControl(this.#directory, logId, nowNs(), listSegments(this.#directory)[0]);
+    return ControlFile.open(this.#directory, 'write');
   }
 
   /** Segments that bear each other's names get their own back; headers know. */
@@ -163,13 +165,13 @@ class Repair {
   /** Also what a repair has left that died between taking segments out and putting them back. */
   #putBack(logId: LogId): void {
     const folder = join(this.#directory, ASIDE_NAME);
-    if (!existsSync(folder)) return;
+    if (!isThere(folder)) return;
     const misplaced = listNames(folder).filter((name) => name.endsWith(MISPLACED_SUFFIX));
     for (const name of misplaced) {
       const from = join(folder, name);
       const base = baseByHeader(from, logId);
       if (base === undefined) continue;
-      const taken = existsSync(segmentPath(this.#directory, base));
+      const taken = isThere(segmentPath(this.#directory, base));
       const path = taken
         ? join(folder, name.slice(0, -MISPLACED_SUFFIX.length))
         : segmentPath(this.#directory, base);
@@ -222,6 +224,9 @@ class Repair {
       writeFully(fd, encodeSegmentHeader(header), 0, temporary);
       ownChain = copyFrames(piece, header, chain, { fd, path: temporary });
       syncFile(fd, temporary);
+    } catch (error) {
+      deleteQuietly(temporary);
+      throw error;
     } finally {
       closeQuietly(fd);
     }
