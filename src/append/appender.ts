@@ -12,12 +12,12 @@ import type { AppenderLock } from '../mapping/lock.js';
 import { maxRecordBytes, type AppenderSettings } from '../options.js';
 import type { RecoveryReport } from '../recovery/recover.js';
 import type { Tail } from '../recovery/survey.js';
-import { deleteTemporaries, listSegments } from '../segment/directory.js';
+import { clearTemporaries, listSegments } from '../segment/directory.js';
 import type { WritableSegment } from '../segment/writable-segment.js';
 import { Durability } from './durability.js';
 import type { FlushResult } from './flush-queue.js';
 import { FrameStamp } from './frame-stamp.js';
-import { createSegment, deleteSegments, nameSession } from './log-steps.js';
+import { createSegment, deleteSegments } from './log-steps.js';
 import { OpenFrame } from './open-frame.js';
 import type { RecordEncoder } from './record-encoder.js';
 import { Reservation } from './reservation.js';
@@ -311,10 +311,11 @@ export class Appender {
     const bases = listSegments(directory);
     const keep = bases.filter((base) => base <= offset && base <= this.#segment.base).at(-1) ?? 0;
     const start = Math.max(this.#startOffset, Math.min(keep, this.#durability.oldestUnfinished));
-    if (start === this.#startOffset) return start;
-    this.#durability.moveStart(start);
-    this.#startOffset = start;
+    // Also those that an earlier call could not delete.
     const dropped = bases.filter((base) => base < start);
+    if (dropped.length === 0) return start;
+    if (start > this.#startOffset) this.#durability.moveStart(start);
+    this.#startOffset = start;
     deleteSegments(directory, dropped, this.#sizeLimit);
     this.#durability.syncNames();
     // It may have been refused for want of room.
@@ -455,13 +456,11 @@ export class Appender {
   #roll(): void {
     this.#durability.poll();
     const sealed = this.#segment;
-    const next = createSegment(this.#durability.supply, this.#log.directory, {
-      logId: this.#control.logId,
+    const next = createSegment(this.#durability.supply, this.#log.directory, this.#control, {
       base: this.#nextOffset,
       previousBase: sealed.base,
       application: this.#settings.header ?? sealed.header.application,
     });
-    nameSession(this.#control, next);
     Atomics.store(sealed.index, SEALED, 1);
     this.#earlierBytes = this.writtenBytes;
     this.#segmentFrom = FIRST_FRAME_AT;
@@ -586,7 +585,7 @@ export class Appender {
       this.#durability.release();
       this.#log.readers.close();
       this.#control.close();
-      deleteTemporaries(this.#log.directory);
+      clearTemporaries(this.#log.directory);
     } finally {
       this.#log.lock.release();
     }

@@ -2,6 +2,7 @@
 import { fstatSync } from 'node:fs';
 import type { ControlFile } from '../control/control-file.js';
 import { storage } from '../errors.js';
+import type { Session } from '../format/control-page.js';
 import type { SegmentHeader } from '../format/segment-header.js';
 import { bootId } from '../recovery/residency.js';
 import { deleteFile, indexPath, segmentPath } from '../segment/directory.js';
@@ -10,21 +11,27 @@ import type { SegmentSupply } from './segment-supply.js';
 import type { SizeLimit } from './size-limit.js';
 
 /**
- * Makes a segment part of the log, empty. Its words are set before its name can be seen.
+ * Makes a segment part of the log, empty, and names it in the control page as the active one. Its words
+ * are set before its name can be seen. All that can fail comes before what cannot be undone.
  * @throws {StorageError} nothing has changed
  */
 export function createSegment(
   supply: SegmentSupply,
   directory: string,
-  place: Pick<SegmentHeader, 'logId' | 'base' | 'previousBase' | 'application'>,
+  control: ControlFile,
+  place: Pick<SegmentHeader, 'base' | 'previousBase' | 'application'>,
 ): WritableSegment {
   const prepared = supply.take();
-  const { logId, base, previousBase, application } = place;
+  const { base, previousBase, application } = place;
+  const { logId } = control;
   const { sizeBytes, indexCapacity } = prepared;
   const createdNs = BigInt(Date.now()) * 1_000_000n;
   const header = { logId, base, previousBase, application, sizeBytes, indexCapacity, createdNs };
   try {
-    return WritableSegment.adopt(directory, prepared, header);
+    const session = sessionOf(prepared);
+    const segment = WritableSegment.adopt(directory, prepared, header);
+    control.writeSession(session);
+    return segment;
   } catch (error) {
     supply.putBack(prepared);
     throw error;
@@ -33,10 +40,12 @@ export function createSegment(
 
 /** Names the active segment in the control page, so that a kill from here on can be salvaged. */
 export function nameSession(control: ControlFile, segment: WritableSegment): void {
-  const { dev, ino } = storage('look at', segment.path, () =>
-    fstatSync(segment.fd, { bigint: true }),
-  );
-  control.writeSession({ bootId: bootId(), device: dev, inode: ino });
+  control.writeSession(sessionOf(segment));
+}
+
+function sessionOf({ path, fd }: Pick<WritableSegment, 'path' | 'fd'>): Session {
+  const { dev, ino } = storage('look at', path, () => fstatSync(fd, { bigint: true }));
+  return { bootId: bootId(), device: dev, inode: ino };
 }
 
 /** Oldest first, so that what is left is always the end of the log. The names' going is not synced. */

@@ -1,6 +1,6 @@
 /** Opening a log for appending: lock, recover, and only then let anybody believe anything. */
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { ringAll } from '../control/bell.js';
 import { ControlFile, createControl } from '../control/control-file.js';
@@ -14,7 +14,7 @@ import {
   schemaFileNameOf,
   segmentBaseOf,
 } from '../format/names.js';
-import { isDurableStorage, syncDirectory } from '../mapping/files.js';
+import { isDurableStorage, isThere, syncDirectory } from '../mapping/files.js';
 import { AppenderLock } from '../mapping/lock.js';
 import {
   appenderSettings,
@@ -91,7 +91,7 @@ function keepEventsLine({ newestHeader, ownHeader }: LogBeforeAppending): Uint8A
 
 /** Returns whether a log has to be created. */
 function prepareDirectory(directory: string, create: boolean): boolean {
-  if (!existsSync(directory)) {
+  if (!isThere(directory)) {
     if (!create) throw new LogError('NOT_A_LOG', `Cannot open ${directory}: it does not exist`);
     storage('create', directory, () => createDirectory(directory));
   }
@@ -125,12 +125,12 @@ function isOwnName(name: string): boolean {
  */
 function createDirectory(path: string): void {
   const parent = dirname(path);
-  if (!existsSync(parent)) createDirectory(parent);
+  if (!isThere(parent)) createDirectory(parent);
   try {
     mkdirSync(path);
   } catch (error) {
     // Somebody else may have been quicker.
-    if (!existsSync(path)) throw error;
+    if (!isThere(path)) throw error;
   }
   syncDirectory(parent);
 }
@@ -149,6 +149,7 @@ function openLocked(
   }
   const control = ControlFile.open(directory, 'write');
   let active: WritableSegment | undefined;
+  let readers: ReadersFile | undefined;
   try {
     const recovered = recoverLog(directory, control, { epoch, timeNs: nowNs() });
     active = recovered.active;
@@ -156,7 +157,7 @@ function openLocked(
     const header = chooseHeader({ directory, newestHeader, ownHeader: given.header });
     const settings = { ...given, header };
     active ??= createFirstSegment(directory, settings, control, recovered);
-    const readers = ReadersFile.openOrCreate(directory, control.logId, settings.readersMode);
+    readers = ReadersFile.openOrCreate(directory, control.logId, settings.readersMode);
     const { startOffset } = control.checkpoint();
     // From here until the next clean close the log counts as open: durably so before the first store.
     control.writeCheckpoint({
@@ -184,6 +185,7 @@ function openLocked(
     return new Appender(opened);
   } catch (error) {
     active?.close();
+    readers?.close();
     control.close();
     throw error;
   }
@@ -198,12 +200,18 @@ function createFirstSegment(
   // The options have been checked for room for one segment.
   const limit = SizeLimit.of(directory, undefined);
   const supply = new SegmentSupply(directory, settings, limit, () => {});
-  const segment = createSegment(supply, directory, {
-    logId: control.logId,
-    base: tail.offset,
-    previousBase: tail.offset,
-    application: settings.header ?? new Uint8Array(0),
-  });
-  syncDirectory(directory);
-  return segment;
+  let segment: WritableSegment | undefined;
+  try {
+    segment = createSegment(supply, directory, control, {
+      base: tail.offset,
+      previousBase: tail.offset,
+      application: settings.header ?? new Uint8Array(0),
+    });
+    syncDirectory(directory);
+    return segment;
+  } catch (error) {
+    segment?.close();
+    supply.discard();
+    throw error;
+  }
 }

@@ -1,7 +1,7 @@
 /** What lies in a log's directory. */
 import { mkdirSync, readdirSync, renameSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { storage } from '../errors.js';
+import { StorageError, storage } from '../errors.js';
 import {
   ASIDE_NAME,
   indexBaseOf,
@@ -36,6 +36,15 @@ export function indexPath(directory: string, base: number): string {
 export function deleteTemporaries(directory: string): void {
   for (const name of listNames(directory).filter(isTemporaryName)) {
     deleteFile(join(directory, name));
+  }
+}
+
+/** As far as possible: what is left is deleted at the next opening. */
+export function clearTemporaries(directory: string): void {
+  try {
+    deleteTemporaries(directory);
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error;
   }
 }
 

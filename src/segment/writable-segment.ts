@@ -4,9 +4,9 @@
  * The segment's descriptor is opened before the first store and kept until the last sync, because a
  * failed write-back is reported only to descriptors that were open when it happened.
  */
-import { fstatSync, openSync, renameSync } from 'node:fs';
+import { openSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { CorruptionError, storage } from '../errors.js';
+import { CorruptionError, LogError, StorageError, storage } from '../errors.js';
 import {
   COMMITTED_POSITION,
   FLUSHED_POSITION,
@@ -26,6 +26,8 @@ import {
 import {
   allocateFile,
   closeQuietly,
+  deleteQuietly,
+  fileSize,
   isMissing,
   readFully,
   syncFile,
@@ -33,7 +35,7 @@ import {
 } from '../mapping/files.js';
 import { Mapping } from '../mapping/mapping.js';
 import { madvise, mmap, munmap, viewMemory } from '../mapping/native.js';
-import { deleteFile, indexPath, segmentPath } from './directory.js';
+import { indexPath, segmentPath } from './directory.js';
 
 export interface SegmentGeometry {
   readonly sizeBytes: number;
@@ -46,7 +48,8 @@ export interface SegmentGeometry {
  */
 export interface PreparedSegment extends SegmentGeometry {
   readonly path: string;
-  readonly indexPath: string;
+  /** Where the index is. It may have got a name in the log, and not have got rid of it again. */
+  indexPath: string;
   readonly fd: number;
   readonly indexFd: number;
   readonly address: bigint;
@@ -98,20 +101,24 @@ function allocateMapped(path: string, sizeBytes: number): { fd: number; address:
   const fd = storage('create', path, () => openSync(path, 'wx+', 0o644));
   try {
     allocateFile(fd, sizeBytes, path);
-    const address = mmap(fd, sizeBytes, true, path);
-    madvise(address, sizeBytes, 'random', path);
-    return { fd, address };
+    return { fd, address: mapForAppending(fd, sizeBytes, path) };
   } catch (error) {
     closeQuietly(fd);
-    deleteFile(path);
+    deleteQuietly(path);
     throw error;
   }
+}
+
+function mapForAppending(fd: number, sizeBytes: number, path: string): bigint {
+  const address = mmap(fd, sizeBytes, true, path);
+  madvise(address, sizeBytes, 'random', path);
+  return address;
 }
 
 function discardMapped(path: string, fd: number, address: bigint, sizeBytes: number): void {
   munmap(address, sizeBytes);
   closeQuietly(fd);
-  deleteFile(path);
+  deleteQuietly(path);
 }
 
 export class WritableSegment {
@@ -173,11 +180,13 @@ export class WritableSegment {
     sector.set(encodeIndexHeader(header));
     const words = new Int32Array(viewMemory(prepared.indexAddress, PAGE_BYTES));
     words[COMMITTED_POSITION] = words[FLUSHED_POSITION] = FIRST_FRAME_AT / 8;
-    storage('rename to', index, () => renameSync(prepared.indexPath, index));
+    const own = prepared.indexPath;
+    storage('rename to', index, () => renameSync(own, index));
+    prepared.indexPath = index;
     try {
       storage('rename to', segment, () => renameSync(prepared.path, segment));
     } catch (error) {
-      storage('rename to', index, () => renameSync(index, prepared.indexPath));
+      renameBack(prepared, own);
       throw error;
     }
     return new WritableSegment(header, directory, prepared);
@@ -194,7 +203,7 @@ export class WritableSegment {
     const path = segmentPath(directory, header.base);
     const fd = storage('open', path, () => openSync(path, 'r+'));
     try {
-      const size = fstatSync(fd).size;
+      const size = fileSize(fd, path);
       if (size !== header.sizeBytes) {
         throw new CorruptionError(
           path,
@@ -204,10 +213,15 @@ export class WritableSegment {
         );
       }
       const index = openIndex(directory, header);
-      const address = mmap(fd, header.sizeBytes, true, path);
-      madvise(address, header.sizeBytes, 'random', path);
-      const files: PreparedSegment = { ...header, ...index, path, fd, address };
-      return { segment: new WritableSegment(header, directory, files), indexIsNew: index.isNew };
+      try {
+        const address = mapForAppending(fd, header.sizeBytes, path);
+        const files: PreparedSegment = { ...header, ...index, path, fd, address };
+        return { segment: new WritableSegment(header, directory, files), indexIsNew: index.isNew };
+      } catch (error) {
+        munmap(index.indexAddress, indexFileBytes(header.indexCapacity));
+        closeQuietly(index.indexFd);
+        throw error;
+      }
     } catch (error) {
       closeQuietly(fd);
       throw error;
@@ -238,6 +252,16 @@ export class WritableSegment {
   }
 }
 
+/** If that fails, too, the next attempt takes the index from where it is. */
+function renameBack(prepared: PreparedSegment, to: string): void {
+  try {
+    renameSync(prepared.indexPath, to);
+    prepared.indexPath = to;
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+  }
+}
+
 function openIndex(
   directory: string,
   header: SegmentHeader,
@@ -264,12 +288,16 @@ function createIndex(directory: string, header: SegmentHeader): void {
     allocateFile(fd, indexFileBytes(header.indexCapacity), temporary);
     writeFully(fd, encodeIndexHeader(header), 0, temporary);
     syncFile(fd, temporary);
+    storage('rename to', path, () => renameSync(temporary, path));
+  } catch (error) {
+    deleteQuietly(temporary);
+    throw error;
   } finally {
     closeQuietly(fd);
   }
-  storage('rename to', path, () => renameSync(temporary, path));
 }
 
+/** What cannot be read now may be sound: only one that is known to be of no use is made anew. */
 function isIndexOf(path: string, header: SegmentHeader): boolean {
   let fd: number;
   try {
@@ -279,12 +307,13 @@ function isIndexOf(path: string, header: SegmentHeader): boolean {
     throw error;
   }
   try {
-    if (fstatSync(fd).size !== indexFileBytes(header.indexCapacity)) return false;
+    if (fileSize(fd, path) !== indexFileBytes(header.indexCapacity)) return false;
     const sector = new Uint8Array(SECTOR_BYTES);
     readFully(fd, sector, 0, SECTOR_BYTES, 0, path);
     checkIndexHeader(sector, header, path);
     return true;
-  } catch {
+  } catch (error) {
+    if (!(error instanceof LogError) || error instanceof StorageError) throw error;
     return false;
   } finally {
     closeQuietly(fd);
