@@ -2,7 +2,7 @@
  * The readers page, mapped: flags that say that somebody sleeps, and the slots in which tailers show
  * themselves. Readers that may write the file use it; nothing in it is ever believed for correctness.
  */
-import { existsSync, openSync, readFileSync } from 'node:fs';
+import { openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LogError, storage } from '../errors.js';
 import { PAGE_BYTES, type LogId } from '../format/identity.js';
@@ -16,7 +16,7 @@ import {
   writeSlot,
   type TailerInfo,
 } from '../format/readers-page.js';
-import { closeQuietly } from '../mapping/files.js';
+import { closeQuietly, isThere } from '../mapping/files.js';
 import { Mapping } from '../mapping/mapping.js';
 import { isByteLocked, lockByte, unlockByte } from '../mapping/native.js';
 import { createWhole } from './whole-file.js';
@@ -38,10 +38,10 @@ export class ReadersFile {
   readonly #taken = new Set<number>();
   #closed = false;
 
-  private constructor(path: string, fd: number) {
+  private constructor(path: string, fd: number, mapping: Mapping) {
     this.#path = path;
     this.#fd = fd;
-    this.#mapping = Mapping.ofDescriptor(fd, PAGE_BYTES, true, path);
+    this.#mapping = mapping;
     this.words = new Int32Array(this.#mapping.buffer);
     this.#page = new Uint8Array(this.#mapping.buffer);
     this.#offsets = new Float64Array(this.#mapping.buffer);
@@ -56,8 +56,7 @@ export class ReadersFile {
     const path = join(directory, READERS_NAME);
     if (!isUsable(path, logId))
       createWhole(directory, READERS_NAME, encodeReadersPage(logId), mode);
-    const fd = storage('open', path, () => openSync(path, 'r+'));
-    return new ReadersFile(path, fd);
+    return ReadersFile.#open(path);
   }
 
   /** Opens the page for a reader; `undefined` if it may not be written, or is not there. */
@@ -65,12 +64,19 @@ export class ReadersFile {
     const path = join(directory, READERS_NAME);
     try {
       if (!isUsable(path, logId)) return undefined;
-      return new ReadersFile(
-        path,
-        storage('open', path, () => openSync(path, 'r+')),
-      );
+      return ReadersFile.#open(path);
     } catch (error) {
       if (error instanceof LogError) return undefined;
+      throw error;
+    }
+  }
+
+  static #open(path: string): ReadersFile {
+    const fd = storage('open', path, () => openSync(path, 'r+'));
+    try {
+      return new ReadersFile(path, fd, Mapping.ofDescriptor(fd, PAGE_BYTES, true, path));
+    } catch (error) {
+      closeQuietly(fd);
       throw error;
     }
   }
@@ -122,7 +128,7 @@ export function listTailers(directory: string, logId: LogId): TailerInfo[] {
 }
 
 function isUsable(path: string, logId: LogId): boolean {
-  if (!existsSync(path)) return false;
+  if (!isThere(path)) return false;
   const page = storage('read', path, () => readFileSync(path));
   if (page.length !== PAGE_BYTES) return false;
   try {

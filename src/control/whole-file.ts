@@ -6,6 +6,7 @@ import { temporaryName } from '../format/names.js';
 import {
   allocateFile,
   closeQuietly,
+  deleteQuietly,
   syncDirectory,
   syncFile,
   writeFully,
@@ -25,9 +26,12 @@ export function createWhole(
     allocateFile(fd, bytes.length, temporary);
     writeFully(fd, bytes, 0, temporary);
     syncFile(fd, temporary);
+    storage('rename to', path, () => renameSync(temporary, path));
+  } catch (error) {
+    deleteQuietly(temporary);
+    throw error;
   } finally {
     closeQuietly(fd);
   }
-  storage('rename to', path, () => renameSync(temporary, path));
   syncDirectory(directory);
 }

@@ -62,7 +62,17 @@ class MaintenanceThread {
     this.#flushDue = this.#nextFlush();
   }
 
+  /** However it ends, its descriptors go: they are the process's, and outlive the thread. */
   run(): void {
+    try {
+      this.#work();
+    } finally {
+      this.#readers?.close();
+      this.#control.close();
+    }
+  }
+
+  #work(): void {
     const { shared } = this.#data;
     while (!this.#stopping) {
       const seen = Atomics.load(shared, WAKE);
@@ -73,8 +83,6 @@ class MaintenanceThread {
       if (!idle) this.#doSlowJob();
       else if (!this.#stopping) Atomics.wait(shared, WAKE, seen, this.#sleepMs(ticking));
     }
-    this.#readers?.close();
-    this.#control.close();
   }
 
   /** Whether it wants to be called again in `TICK_MS`: frames are committed often. */

@@ -8,7 +8,13 @@
 import { openSync, readFileSync, ftruncateSync, writeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { LogClosedError, LogLockedError, storage, type LockHolder } from '../errors.js';
+import {
+  LogClosedError,
+  LogLockedError,
+  StorageError,
+  storage,
+  type LockHolder,
+} from '../errors.js';
 import { LOCK_NAME } from '../format/names.js';
 import { closeQuietly, isMissing } from './files.js';
 import { isByteLocked, lockByte } from './native.js';
@@ -41,9 +47,13 @@ export class AppenderLock {
     }
   }
 
-  /** Tells readers that the mutable words can be believed. */
+  /**
+   * Tells readers that the mutable words can be believed.
+   * @throws {StorageError} otherwise they would not follow this appender
+   */
   announceWords(): void {
-    lockByte(this.#fd, WORDS_TRUE_BYTE, this.#path);
+    if (lockByte(this.#fd, WORDS_TRUE_BYTE, this.#path)) return;
+    throw new StorageError('lock', this.#path, 'EAGAIN');
   }
 
   release(): void {

@@ -62,13 +62,20 @@ export class Monitor {
   constructor(directory: string) {
     this.path = directory;
     this.#inode = inodeOf(directory);
-    this.#reader = openReader(directory);
-    this.#control = ControlFile.open(directory, 'read');
     this.#lock = new LockProbe(directory);
+    this.#control = ControlFile.open(directory, 'read');
     this.#commits = new WrappingCount(this.#control, DOORBELL);
     this.#flushes = new WrappingCount(this.#control, FLUSH_DOORBELL);
-    const newest = this.#reader.segments(this.#reader.committedOffset).at(-1);
-    if (newest !== undefined) this.#stand(newest);
+    let reader: Reader | undefined;
+    try {
+      this.#reader = reader = openReader(directory);
+      const newest = reader.segments(reader.committedOffset).at(-1);
+      if (newest !== undefined) this.#stand(newest);
+    } catch (error) {
+      reader?.close();
+      this.#control.close();
+      throw error;
+    }
   }
 
   /**

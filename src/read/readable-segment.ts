@@ -107,7 +107,12 @@ export class ReadableSegment {
       (indexFileBytes(header.indexCapacity) >> WINDOW_SHIFT) + 1,
     );
     this.#index = this.#bounds = EMPTY;
-    this.#openIndex(found);
+    try {
+      this.#openIndex(found);
+    } catch (error) {
+      this.mapping.release();
+      throw error;
+    }
   }
 
   // --- Bounds: the only words that change, loaded with `Atomics`. ---
@@ -273,14 +278,7 @@ export class ReadableSegment {
 
   #openIndex(found: FoundBounds | undefined): void {
     try {
-      const length = indexFileBytes(this.header.indexCapacity);
-      const mapping = Mapping.readOnly(this.indexPath, length);
-      mapping.makeResident(0, SECTOR_BYTES);
-      checkIndexHeader(
-        new Uint8Array(mapping.buffer, 0, SECTOR_BYTES),
-        this.header,
-        this.indexPath,
-      );
+      const mapping = this.#mapIndex();
       this.#indexMapping = mapping;
       this.#index = new Int32Array(mapping.buffer);
       this.#bounds = found === undefined ? this.#index : boundsPage(found);
@@ -290,6 +288,19 @@ export class ReadableSegment {
       this.#bounds = boundsPage(found);
       this.#hasFoundBounds = true;
       this.#rebuildIndex(error.message);
+    }
+  }
+
+  #mapIndex(): Mapping {
+    const { header, indexPath } = this;
+    const mapping = Mapping.readOnly(indexPath, indexFileBytes(header.indexCapacity));
+    try {
+      mapping.makeResident(0, SECTOR_BYTES);
+      checkIndexHeader(new Uint8Array(mapping.buffer, 0, SECTOR_BYTES), header, indexPath);
+      return mapping;
+    } catch (error) {
+      mapping.release();
+      throw error;
     }
   }
 

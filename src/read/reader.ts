@@ -5,6 +5,7 @@ import {
   LogClosedError,
   LogError,
   OffsetOutOfRangeError,
+  StorageError,
   type CorruptionError,
 } from '../errors.js';
 import type { LogId } from '../format/identity.js';
@@ -159,9 +160,7 @@ export class Reader {
     if (to !== Infinity) checkOffset('to', to);
     const end = snapshot ? Math.min(to, this.boundOffset) : to;
     const start = this.#resolveStart(from);
-    const cursor = new Cursor(this.#source, end, onDamage);
-    cursor.seek(start);
-    return cursor;
+    return this.#cursorAt(start, end, onDamage);
   }
 
   /**
@@ -179,11 +178,15 @@ export class Reader {
     const position = isPosition(from) ? from : undefined;
     if (position !== undefined) checkPosition(source, position);
     const start = isPosition(from) ? from.offset : from;
-    const cursor = new Cursor(this.#source, Infinity);
-    cursor.seek(this.#startOfTailer(start, options));
-    const tailer = new Tailer(source, cursor, options, position);
-    this.#tailers.add(tailer);
-    return tailer;
+    const cursor = this.#cursorAt(this.#startOfTailer(start, options), Infinity);
+    try {
+      const tailer = new Tailer(source, cursor, options, position);
+      this.#tailers.add(tailer);
+      return tailer;
+    } catch (error) {
+      cursor.close();
+      throw error;
+    }
   }
 
   /** What another thread or process needs to open a reader like this one: `openReader(description)`. */
@@ -263,6 +266,17 @@ export class Reader {
     this.close();
   }
 
+  #cursorAt(start: number, end: number, onDamage?: CursorOptions['onDamage']): Cursor {
+    const cursor = new Cursor(this.#source, end, onDamage);
+    try {
+      cursor.seek(start);
+      return cursor;
+    } catch (error) {
+      cursor.close();
+      throw error;
+    }
+  }
+
   #makeTailerSource(): TailerSource {
     return {
       directory: this.path,
@@ -288,7 +302,8 @@ export class Reader {
     try {
       return offset > this.startOffset && cursor.moveTo(offset - 1) ? cursor.epoch : undefined;
     } catch (error) {
-      if (error instanceof LogError) return undefined;
+      // A disk that cannot deliver it now says nothing: taken for no epoch, another history would be, too.
+      if (error instanceof LogError && !(error instanceof StorageError)) return undefined;
       throw error;
     } finally {
       cursor.close();

@@ -337,11 +337,13 @@ export class SegmentSet {
 
   /** A sealed segment's end is known from its successor, so its words need not be believed. */
   #openSealed(listed: ListedSegment, header: SegmentHeader, next: number): ReadableSegment {
+    let segment: ReadableSegment | undefined;
     try {
-      const segment = this.#make(header, undefined);
+      segment = this.#make(header, undefined);
       if (segment.endsAfter(next - header.base)) return segment;
       segment.release();
     } catch (error) {
+      segment?.release();
       if (!(error instanceof LogError)) throw error;
       if (error instanceof StorageError && !isMissing(error)) throw error;
     }

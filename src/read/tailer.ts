@@ -109,6 +109,10 @@ export class Tailer {
     this.#endOffset = cursor.nextOffset;
     this.#endEpoch = from?.epoch ?? source.epochBefore(cursor.nextOffset);
     this.#bell = new Bell(cursors.followsFlushed ? 'flush' : 'commit', control, readers);
+    this.#sessionEpoch = control.sessionEpoch();
+    this.#writer = writerState(lock, control);
+    this.#writerAskedAt = performance.now();
+    // At last: nothing after it may fail, or the slot would stay taken.
     this.#slot = readers?.takeSlot({
       name: options.name ?? basename(process.argv[1] ?? process.title),
       pid: process.pid,
@@ -117,9 +121,6 @@ export class Tailer {
     });
     this.#shown = this.#slot?.offsets ?? new Float64Array(1);
     this.#shownAt = this.#slot?.at ?? 0;
-    this.#sessionEpoch = control.sessionEpoch();
-    this.#writer = writerState(lock, control);
-    this.#writerAskedAt = performance.now();
   }
 
   /**
@@ -403,6 +404,7 @@ export class Tailer {
   /** Resolves with news, after `timeoutMs`, when the signal fires, or when the tailer is closed. */
   #waitForNews(seen: number, timeoutMs: number): Promise<void> {
     const watch = (this.#watch ??= this.#openWatch());
+    watch.prepareWait();
     const { signal } = this.#options;
     return new Promise((resolve) => {
       const timer =

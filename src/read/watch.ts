@@ -49,6 +49,14 @@ export class Watch {
   }
 
   /**
+   * To be called before `wait`: the thread may have died, and is replaced by those who need it.
+   * @throws {StorageError} no memory for that
+   */
+  prepareWait(): void {
+    if (thread === undefined) replaceThread();
+  }
+
+  /**
    * Calls `onNews` once, when the bell no longer counts `seen`, or the writer is not what it was. It
    * may come early; whoever is called looks for himself. While somebody waits, the process stays.
    */
@@ -166,13 +174,18 @@ class WatchClient {
     process.off('exit', this.#stopAtExit);
     this.#port.close();
     munmap(this.#address, PAGE_BYTES);
-    if (thread === this) replaceThread();
+    if (thread === this) onThreadDeath();
   }
 }
 
-/** It has died, of a lack of memory most likely. Everybody looks for himself, and waits with a new one. */
+/** Of a lack of memory most likely. Everybody looks for himself, and waits with a new one. */
+function onThreadDeath(): void {
+  thread = undefined;
+  Watch.announce('all');
+}
+
+/** @throws {StorageError} */
 function replaceThread(): void {
   thread = new WatchClient();
   for (const watch of watches.values()) watch.introduceTo(thread);
-  Watch.announce('all');
 }

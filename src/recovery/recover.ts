@@ -34,7 +34,14 @@ import {
 import { FrameScan } from '../format/frame-scan.js';
 import { indexName } from '../format/names.js';
 import { FIRST_FRAME_AT, segmentSeed, type SegmentHeader } from '../format/segment-header.js';
-import { clearRange, closeQuietly, syncDirectory, syncFile, writeFully } from '../mapping/files.js';
+import {
+  clearRange,
+  closeQuietly,
+  syncDirectory,
+  syncFile,
+  writeFully,
+  deleteQuietly,
+} from '../mapping/files.js';
 import {
   asidePath,
   deleteLeftovers,
@@ -228,12 +235,16 @@ class Recovery {
     const name = `${basename(segment.path)}.torn-${from}-${this.#stamp.epoch}`;
     const path = asidePath(this.#directory, name);
     const fd = storage('create', path, () => openSync(path, 'w'));
-    const window = new SegmentWindow(segment.path);
+    let window: SegmentWindow | undefined;
     try {
+      window = new SegmentWindow(segment.path);
       copyRange(window, from, from + length, (bytes, at) => writeFully(fd, bytes, at - from, path));
       syncFile(fd, path);
+    } catch (error) {
+      deleteQuietly(path);
+      throw error;
     } finally {
-      window.close();
+      window?.close();
       closeQuietly(fd);
     }
     syncDirectory(asidePath(this.#directory, '.'));
@@ -267,22 +278,25 @@ class Recovery {
     for (const header of this.#survey.segments.slice(0, -1)) {
       if (present.has(indexName(header.base)) || walked.has(header.base)) continue;
       const segment = walkSegment(header, segmentPath(this.#directory, header.base));
-      const { segment: opened } = WritableSegment.open(this.#directory, header);
-      fillIndex(opened, segment.index, segment.count, segment.endPosition, 1);
-      syncFile(opened.indexFd, opened.indexPath);
-      opened.close();
-      this.#rebuiltIndexes.push(opened.indexPath);
+      this.#fillSealed(header, segment);
+    }
+  }
+
+  #fillSealed(header: SegmentHeader, { index, count, endPosition }: WalkedSegment): void {
+    const { segment, indexIsNew } = WritableSegment.open(this.#directory, header);
+    try {
+      if (indexIsNew) this.#rebuiltIndexes.push(segment.indexPath);
+      fillIndex(segment, index, count, endPosition, 1);
+      syncFile(segment.indexFd, segment.indexPath);
+    } finally {
+      segment.close();
     }
   }
 
   #rebuildIndexes(active: WritableSegment, tail: Tail): void {
     for (const walked of this.#survey.walked) {
       if (walked.header.base === active.base) continue;
-      const sealed = WritableSegment.open(this.#directory, walked.header);
-      if (sealed.indexIsNew) this.#rebuiltIndexes.push(sealed.segment.indexPath);
-      fillIndex(sealed.segment, walked.index, walked.count, walked.endPosition, 1);
-      syncFile(sealed.segment.indexFd, sealed.segment.indexPath);
-      sealed.segment.close();
+      this.#fillSealed(walked.header, walked);
     }
     const { index } = this.#survey.walked.at(-1) as WalkedSegment;
     fillIndex(active, index, tail.offset - tail.base, tail.position, 0);

@@ -1,5 +1,5 @@
 /** The segments of a log as their names and headers tell: O(segments), no data is read. */
-import { fstatSync, openSync } from 'node:fs';
+import { openSync } from 'node:fs';
 import {
   CorruptionError,
   LogError,
@@ -12,7 +12,7 @@ import { FRAME_OK, FRAME_UNPUBLISHED } from '../format/frame.js';
 import { FrameScan, type ScanFault } from '../format/frame-scan.js';
 import { PAGE_BYTES, type LogId } from '../format/identity.js';
 import { decodeSegmentHeader, segmentSeed, type SegmentHeader } from '../format/segment-header.js';
-import { closeQuietly, readFully } from '../mapping/files.js';
+import { closeQuietly, fileSize, readFully } from '../mapping/files.js';
 import { listSegments, segmentPath } from './directory.js';
 import { SegmentWindow } from './segment-window.js';
 
@@ -93,7 +93,7 @@ export function readHeader(path: string): SegmentHeader {
       throw new CorruptionError(path, got, 'a segment header', `a file of ${got} bytes`);
     }
     const header = decodeSegmentHeader(page, path);
-    const { size } = fstatSync(fd);
+    const size = fileSize(fd, path);
     if (size !== header.sizeBytes) {
       throw new CorruptionError(path, size, `${header.sizeBytes} bytes`, `a file of ${size} bytes`);
     }

@@ -2,10 +2,10 @@
  * The bytes of a segment file, read with `pread`, so that a disk that cannot deliver them is an error
  * and not a signal.
  */
-import { fstatSync, openSync } from 'node:fs';
+import { openSync } from 'node:fs';
 import { storage } from '../errors.js';
 import type { ByteWindow } from '../format/frame-scan.js';
-import { closeQuietly, readFully } from '../mapping/files.js';
+import { closeQuietly, fileSize, readFully } from '../mapping/files.js';
 import { nextData } from '../mapping/native.js';
 
 const WINDOW_BYTES = 1024 * 1024;
@@ -22,7 +22,12 @@ export class SegmentWindow implements ByteWindow {
   constructor(path: string) {
     this.path = path;
     this.fd = storage('open', path, () => openSync(path, 'r'));
-    this.sizeBytes = fstatSync(this.fd).size & ~7;
+    try {
+      this.sizeBytes = fileSize(this.fd, path) & ~7;
+    } catch (error) {
+      closeQuietly(this.fd);
+      throw error;
+    }
   }
 
   load(position: number, length: number): number {
