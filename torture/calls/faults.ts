@@ -47,9 +47,9 @@ const ERRORS: Readonly<Record<string, readonly string[]>> = {
   madvise: ['ENOMEM', 'EIO', 'EFAULT', 'EAGAIN', 'EINVAL', 'EINTR'],
   mincore: ['EAGAIN', 'ENOMEM', 'EFAULT'],
   fcntl: ['ENOLCK', 'EAGAIN', 'EACCES', 'EINTR', 'EIO'],
-  fallocate: ['EINTR', 'EOPNOTSUPP', 'ENOSYS', ...SPACE],
+  fallocate: [...SPACE, 'EOPNOTSUPP', 'ENOSYS', 'EINTR'],
   lseek: ['EINVAL', 'EIO'],
-  syscall: ['EINTR', 'EAGAIN', 'ENOSYS', 'ENOMEM', 'EPERM'],
+  syscall: ['EAGAIN', 'EINTR', 'ENOSYS', 'ENOMEM', 'EPERM'],
 };
 
 /** All calls that the campaign knows of; their places are their numbers. */
@@ -60,8 +60,8 @@ export const ERRNOS: readonly string[] = [...new Set(Object.values(ERRORS).flat(
 
 /** Calls after which a file has another size than the program thinks, and that may do less. */
 const MAY_BE_SHORT = ['readSync', 'writeSync'];
-/** An interruption is over when it has been told; so is a refusal of what the kernel does not know. */
-const NEVER_STICKY = ['EINTR'];
+/** What a system does not know it never knows; of other errors that last, one is as good as another. */
+const ALWAYS_STICKY = ['EOPNOTSUPP', 'ENOSYS', 'EINVAL'];
 /** These need no disk. */
 const MEMORY_CALLS = ['munmap', 'syscall', 'mincore', 'fcntl', 'closeSync', 'existsSync'];
 
@@ -73,9 +73,9 @@ export function faultsOf(name: string): Fault[] {
   const errnos = ERRORS[name];
   if (errnos === undefined) throw new Error(`No errors are known of the call ${name}`);
   const faults: Fault[] = errnos.map((errno) => ({ errno, way: 'once' }));
-  for (const errno of errnos) {
-    if (!NEVER_STICKY.includes(errno)) faults.push({ errno, way: 'sticky' });
-  }
+  const lasting = errnos.filter((errno, i) => i === 0 || ALWAYS_STICKY.includes(errno));
+  // An interruption is over when it has been told.
+  for (const errno of lasting) if (errno !== 'EINTR') faults.push({ errno, way: 'sticky' });
   if (reachesDisk(name)) faults.push({ errno: 'EIO', way: 'dead' });
   if (MAY_BE_SHORT.includes(name)) faults.push({ errno: 'EIO', way: 'short' });
   return faults;

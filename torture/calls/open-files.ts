@@ -35,4 +35,4 @@ export async function leftOpenBelow(folder: string): Promise<string[]> {
 
 const WAIT_MS = 5;
 /** Threads that have been told to end do so within a slice of their sleep. */
-const PATIENCE_MS = 1500;
+const PATIENCE_MS = 400;

@@ -18,15 +18,18 @@ import {
   type Case,
 } from '../calls/injection.js';
 import { SCENARIOS, type Scenario } from '../calls/scenarios.js';
-import { Trial, type Library } from '../calls/trial.js';
-import { importVariant, makeVariant, type Mutation, type Variant } from '../variant.js';
+import { Trial, withPlaces, type Library } from '../calls/trial.js';
+import { importVariant, makeVariant, type Mutation } from '../variant.js';
 
-/** Checkpoints come every 15 ms, so that they come at all. */
-const QUICK: readonly Mutation[] = ['maintenance/thread.js', 'append/durability.js'].map((file) => ({
-  file,
-  find: 'const CHECKPOINT_INTERVAL_MS = 1000;',
-  replace: 'const CHECKPOINT_INTERVAL_MS = 15;',
-}));
+/** Checkpoints come every 15 ms, so that they come at all; and nothing is remembered from run to run. */
+const REPEATABLE: readonly Mutation[] = [
+  ...['maintenance/thread.js', 'append/durability.js'].map((file) => ({
+    file,
+    find: 'const CHECKPOINT_INTERVAL_MS = 1000;',
+    replace: 'const CHECKPOINT_INTERVAL_MS = 15;',
+  })),
+  { file: 'recovery/residency.js', find: 'knownBootId ??= ', replace: 'knownBootId = ' },
+];
 
 const PARTS = SCENARIOS.flatMap((scenario) =>
   Array.from({ length: scenario.parts }, (_, part) => ({ scenario, part })),
@@ -44,9 +47,9 @@ export const campaign: Campaign = {
       name: 'failing-calls',
       system: true,
       preload: 'calls/injection.js',
-      mutations: [...QUICK, ...extraMutations()],
+      mutations: [...REPEATABLE, ...extraMutations()],
     });
-    return new FailingCalls(variant, await importVariant<Library>(variant, 'index.js'), folder);
+    return new FailingCalls(await importVariant<Library>(variant, 'index.js'), folder);
   },
 };
 
@@ -63,13 +66,12 @@ class FailingCalls {
   /** What nobody caught. */
   readonly #uncaught: string[] = [];
 
-  constructor(_variant: Variant, library: Library, folder: string) {
+  constructor(library: Library, folder: string) {
     this.#library = library;
     this.#folder = folder;
-    process.on('uncaughtException', (error) => this.#uncaught.push(String(error.stack)));
-    process.on('unhandledRejection', (error) => {
-      this.#uncaught.push(error instanceof Error ? String(error.stack) : String(error));
-    });
+    for (const event of ['uncaughtException', 'unhandledRejection']) {
+      process.on(event, (error) => this.#uncaught.push(withPlaces(error)));
+    }
   }
 
   async run({ number, folder, count }: Round): Promise<void> {
@@ -117,6 +119,7 @@ class FailingCalls {
     count: Round['count'],
   ): Promise<string[]> {
     const trial = await this.#prepare(scenario, place, tried.errno);
+    trial.keepsMappings = tried.name === 'munmap';
     inject(tried);
     await trial.run((it) => scenario.run(it));
     const isReached = fired() > 0;
@@ -149,12 +152,15 @@ class FailingCalls {
       if (scenario.check === undefined) await trial.checkLog();
       else await scenario.check(trial);
     } catch (error) {
-      trial.fault(`the check threw ${error instanceof Error ? (error.stack ?? '') : String(error)}`);
+      trial.fault(`the check threw ${withPlaces(error)}`);
     }
   }
 }
 
 /** Faults that differ in nothing but numbers and places are one. */
 function kindOf(text: string): string {
-  return text.replaceAll(/\/\S+/g, '').replaceAll(/[0-9a-f]*\d+[0-9a-f]*/g, '#').slice(0, 160);
+  return text
+    .replaceAll(/\/\S+/g, '')
+    .replaceAll(/[0-9a-f]*\d+[0-9a-f]*/g, '#')
+    .slice(0, 160);
 }
