@@ -6,6 +6,7 @@ type Load = () => Promise<{ campaign: Campaign }>;
 const CAMPAIGNS: Readonly<Record<string, Load>> = {
   kills: () => import('./campaigns/kills.js'),
   'failing-calls': () => import('./campaigns/failing-calls.js'),
+  'kernel-calls': () => import('./campaigns/kernel-calls.js'),
 };
 
 export const CAMPAIGN_NAMES: readonly string[] = Object.keys(CAMPAIGNS);

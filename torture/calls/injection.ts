@@ -79,6 +79,11 @@ export function heal(): void {
   Atomics.store(plan, STATE, OFF);
 }
 
+/** Somebody else makes calls fail. */
+export function expectFaults(): void {
+  Atomics.store(plan, FIRED, 1);
+}
+
 /** How many calls have failed. */
 export function fired(): number {
   return Atomics.load(plan, FIRED);
