@@ -61,6 +61,9 @@ export class AppenderLock {
   }
 }
 
+/** Descriptors of those that go without having been closed: readers and tailers need not be. */
+const abandoned = new FinalizationRegistry<number>(closeQuietly);
+
 /**
  * Whether an appender is alive, for those who ask again and again: it keeps the descriptor. Closing it
  * drops no lock, not even this process's own: a lock belongs to the description that has taken it.
@@ -76,15 +79,23 @@ export class LockProbe {
 
   isHeld(): boolean {
     if (this.#isClosed) throw new LogClosedError('lock', 'ask who holds it');
-    this.#fd ??= openIfThere(this.#path);
+    this.#fd ??= this.#open();
     return this.#fd !== undefined && isByteLocked(this.#fd, APPENDER_BYTE, this.#path);
   }
 
   /** Idempotent. */
   close(): void {
     this.#isClosed = true;
-    if (this.#fd !== undefined) closeQuietly(this.#fd);
+    if (this.#fd === undefined) return;
+    abandoned.unregister(this);
+    closeQuietly(this.#fd);
     this.#fd = undefined;
+  }
+
+  #open(): number | undefined {
+    const fd = openIfThere(this.#path);
+    if (fd !== undefined) abandoned.register(this, fd, this);
+    return fd;
   }
 }
 

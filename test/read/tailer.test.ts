@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { readFileSync, readdirSync, readlinkSync, renameSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MessagePort, Worker } from 'node:worker_threads';
@@ -694,6 +694,18 @@ describe('a description', () => {
   });
 });
 
+/** What this process's descriptors stand for, of the log. */
+function openFilesOf(log: string): string[] {
+  return readdirSync('/proc/self/fd').flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/self/fd/${fd}`)].filter((path) => path.startsWith(log));
+    } catch {
+      // The descriptor that this listing took.
+      return [];
+    }
+  });
+}
+
 describe('the slots of tailers', () => {
   it('show name, process and next offset, and are given back', async () => {
     const { log, appender, reader } = openBoth();
@@ -733,6 +745,26 @@ describe('the slots of tailers', () => {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
     await ended;
+    reader.close();
+    await appender.close();
+  });
+
+  it('leave no descriptor behind, closed or not, when nobody holds tailer and reader any more', async () => {
+    const { log, appender, reader } = openBoth();
+    const descriptors = (): number => openFilesOf(log).length;
+    const before = descriptors();
+    const leaveOne = async (close: boolean): Promise<void> => {
+      const tailer = openReader(log).tailer();
+      expect(await tailer.nextAsync({ timeoutMs: 1 })).toBe(false);
+      if (close) tailer.close();
+    };
+    for (let i = 0; i < 5; i++) await leaveOne(i % 2 === 0);
+    expect(descriptors()).toBeGreaterThan(before);
+    for (let i = 0; descriptors() > before && i < 200; i++) {
+      collectGarbage();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    expect(openFilesOf(log)).toHaveLength(before);
     reader.close();
     await appender.close();
   });
