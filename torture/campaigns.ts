@@ -7,6 +7,7 @@ const CAMPAIGNS: Readonly<Record<string, Load>> = {
   kills: () => import('./campaigns/kills.js'),
   'failing-calls': () => import('./campaigns/failing-calls.js'),
   'kernel-calls': () => import('./campaigns/kernel-calls.js'),
+  endurance: () => import('./campaigns/endurance.js'),
 };
 
 export const CAMPAIGN_NAMES: readonly string[] = Object.keys(CAMPAIGNS);

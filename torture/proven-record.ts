@@ -13,7 +13,7 @@ import { randomFrom } from './random.js';
 
 const MARK = 0xffff_ffff;
 const HEAD_BYTES = 32;
-const SHORT_BYTES = 300;
+const SHORT_BYTES = 500;
 const LONG_BYTES = 20_000;
 /** One in so many is long. */
 const LONG_EVERY = 97;
@@ -83,7 +83,7 @@ export function provenRecord(
 }
 
 export function provenEvent(offset: number, stampMs = 0): Event {
-  return { number: offset, stamp: stampMs, letters: lettersOf(offset) } as Event;
+  return { number: offset, stamp: stampMs, letters: lettersOf(offset) };
 }
 
 /** The same as a FlatBuffer. */

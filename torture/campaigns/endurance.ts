@@ -85,6 +85,7 @@ class Endurance implements Rounds {
       process: measureProcess(this.#log),
       heap: measureHeap(),
       append: this.#load.appendLatency.take(),
+      timer: this.#load.timerLatency.take(),
       followers,
       logFiles: files.length,
       logBytes: sizes.reduce((sum, size) => sum + size, 0),

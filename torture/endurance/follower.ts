@@ -47,7 +47,7 @@ class Follower {
   #reader: Reader;
   #tailer: Tailer;
   #followsFlushed = false;
-  #openedAt = performance.now();
+  #openedAt = monotonicMs();
   #expected: number;
   #records = 0;
 
@@ -84,7 +84,8 @@ class Follower {
     checkRecord(this.#expected++, record.payload, this.#proof);
     this.#records++;
     const { stampMs } = this.#proof;
-    if (stampMs > 0 && !this.#followsFlushed) this.#seen.add(monotonicMs() - stampMs);
+    // What was committed before may have waited for its flush.
+    if (stampMs > this.#openedAt && !this.#followsFlushed) this.#seen.add(monotonicMs() - stampMs);
   }
 
   /** There is nothing more: no batch may have been shown in part. */
@@ -98,7 +99,7 @@ class Follower {
   /** By another bound every other time. */
   reopenNowAndThen(): void {
     if (performance.now() - this.#openedAt < REOPEN_EVERY_MS) return;
-    this.#openedAt = performance.now();
+    this.#openedAt = monotonicMs();
     this.#followsFlushed = !this.#followsFlushed && !isMainThread;
     const bound = this.#followsFlushed ? 'flushed' : 'committed';
     const { position } = this.#tailer;

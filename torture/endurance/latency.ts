@@ -18,7 +18,7 @@ export class LatencyMeter {
   /** Since the last time that it was asked. */
   take(): Latency {
     const histogram = this.#histogram;
-    const count = Number(histogram.count);
+    const { count } = histogram;
     const us = (ns: number): number => (count === 0 ? 0 : ns / 1000);
     const latency = {
       count,

@@ -32,10 +32,10 @@ import { LatencyMeter } from './latency.js';
 export const SEGMENT_BYTES = 8 * 1024 * 1024;
 /** Older segments are dropped, as soon as all followers are behind them. */
 export const KEPT_SEGMENTS = 10;
-const RECORDS_PER_SECOND = 25_000;
+const RECORDS_PER_SECOND = 12_000;
 const TURN_MS = 3;
 /** What was missed while the machine was busy with others is not made up for. */
-const MAX_TURN_RECORDS = 400;
+const MAX_TURN_RECORDS = 200;
 const STAMP_EVERY_MS = 25;
 const MAX_HELD = 64;
 const SCAN_MODULE = compiled('endurance/scan-function.js');
@@ -55,6 +55,7 @@ export class Load {
   readonly #log: string;
   readonly #pool = new Piscina({ minThreads: 1, maxThreads: 1 });
   readonly #append = new LatencyMeter();
+  readonly #timer = new LatencyMeter();
   readonly #proof: Proof = { batchEnd: 0, stampMs: 0 };
   readonly #verbs: readonly Verb[];
   #count: Count = () => {};
@@ -82,7 +83,7 @@ export class Load {
       [2, () => this.#dropOld()],
       [1, () => this.#tail()],
       [0.5, () => this.#reopenReader()],
-      [0.3, () => this.#scan()],
+      [0.1, () => this.#scan()],
       [0.12, () => this.#reopenAppender()],
     ];
   }
@@ -96,15 +97,22 @@ export class Load {
     return this.#append;
   }
 
+  /** How late timers were: it has nothing to do with the log, but says how busy the machine was. */
+  get timerLatency(): LatencyMeter {
+    return this.#timer;
+  }
+
   async run(seconds: number, random: () => number, count: Count): Promise<void> {
     this.#random = random;
     this.#count = count;
     const end = performance.now() + seconds * 1000;
     let at = performance.now();
     while (at < end) {
-      await sleep(TURN_MS);
       const before = at;
+      const sleptAt = performance.now();
+      await sleep(TURN_MS);
       at = performance.now();
+      this.#timer.add(at - sleptAt - TURN_MS);
       const turn = (at - before) / 1000;
       this.#appendSome(Math.min(MAX_TURN_RECORDS, Math.round(turn * RECORDS_PER_SECOND)));
       for (const [perSecond, run] of this.#verbs)
@@ -132,13 +140,12 @@ export class Load {
   // --- Appending ---
 
   #openAppender(): EventAppender {
-    const appender = openEventAppender(this.#log, {
+    return openEventAppender(this.#log, {
       schema: EVENT,
       segmentSizeBytes: SEGMENT_BYTES,
       commit: { bytes: 32 * 1024, delayMs: 5 },
       flush: { everyMs: 100 },
     });
-    return appender as EventAppender;
   }
 
   #appendSome(records: number): void {
@@ -282,8 +289,9 @@ export class Load {
     tailer.seek(reader.committedOffset);
     await tailer.nextAsync({ timeoutMs: 2 });
     this.#count('tailers');
-    if (this.#random() < 0.5) reader.close();
-    else if (this.#random() < 0.5) tailer.close();
+    const ending = this.#random();
+    if (ending < 0.5) reader.close();
+    else if (ending < 0.75) tailer.close();
   }
 
   /** In a thread that stays, or in one that comes and goes. */
