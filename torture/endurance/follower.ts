@@ -98,9 +98,9 @@ class Follower {
 
   /** By another bound every other time. */
   reopenNowAndThen(): void {
-    if (performance.now() - this.#openedAt < REOPEN_EVERY_MS) return;
+    if (monotonicMs() - this.#openedAt < REOPEN_EVERY_MS) return;
     this.#openedAt = monotonicMs();
-    this.#followsFlushed = !this.#followsFlushed && !isMainThread;
+    this.#followsFlushed = !this.#followsFlushed;
     const bound = this.#followsFlushed ? 'flushed' : 'committed';
     const { position } = this.#tailer;
     this.#reader.close();
