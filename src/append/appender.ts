@@ -73,7 +73,8 @@ export class Appender {
   /** Random per opening; every frame carries it. */
   readonly epoch: number;
 
-  readonly #log: OpenedLog;
+  /** Not all of it: the segment that was active at first is let go like any other. */
+  readonly #log: Pick<OpenedLog, 'directory' | 'lock' | 'readers'>;
   readonly #settings: AppenderSettings;
   readonly #sizeLimit: SizeLimit;
   readonly #durability: Durability;
@@ -110,14 +111,14 @@ export class Appender {
 
   /** @internal Use `openAppender`. */
   constructor(log: OpenedLog) {
-    const { settings, control, tail, active } = log;
-    this.#log = log;
+    const { directory, lock, readers, settings, control, tail, active } = log;
+    this.#log = { directory, lock, readers };
     this.#settings = settings;
     this.recovery = log.recovery;
     this.durable = log.durable;
     this.epoch = log.epoch;
     this.#control = control;
-    this.#bell = new Bell('commit', control, log.readers);
+    this.#bell = new Bell('commit', control, readers);
     this.#startOffset = log.startOffset;
     this.#nextOffset = this.#committedOffset = tail.offset;
     this.#chainCrc = tail.chainCrc;
@@ -126,7 +127,7 @@ export class Appender {
     };
     // The length of a reservation that has ended does no harm: it only makes this larger.
     const storedEnd = (): number => this.#frame.position + recordBytes(this.#reservation.length);
-    const limit = SizeLimit.of(log.directory, settings.maxLogBytes);
+    const limit = SizeLimit.of(directory, settings.maxLogBytes);
     this.#sizeLimit = limit;
     this.#durability = new Durability({ ...log, offset: tail.offset, storedEnd, onPoison, limit });
     this.#clock = this.#durability.clock;

@@ -9,6 +9,7 @@ import {
   SMALL_MAX_RECORD_BYTES,
   thrownBy,
 } from '../support/logs.js';
+import { collectGarbage } from '../support/garbage.js';
 import { bytes, temporaryLogPath, text } from '../support/temporary-log.js';
 import { readFileSync } from 'node:fs';
 
@@ -171,5 +172,28 @@ describe('reserve', () => {
     await appender.close();
     expect(() => reservation.publish()).toThrow(TypeError);
     expect(reservation.isOpen).toBe(false);
+  });
+
+  it('keeps no segment in memory that the appender has left, not even the first', async () => {
+    const path = temporaryLogPath();
+    const appender = open(path);
+    const writable = (): string[] => {
+      const lines = readFileSync('/proc/self/maps', 'utf8').split('\n');
+      return lines.filter((line) => line.includes(`${path}/`) && / rw-s .*\.log/.test(line));
+    };
+    const bases = new Set<number>();
+    while (bases.size < 4) {
+      const reservation = appender.reserve(1000);
+      reservation.payload.fill(1);
+      reservation.publish();
+      bases.add(appender.activeSegment.base);
+    }
+    await appender.dropBefore(appender.nextOffset);
+    for (let i = 0; writable().length > 1 && i < 200; i++) {
+      collectGarbage();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    expect(writable()).toHaveLength(1);
+    await appender.close();
   });
 });
