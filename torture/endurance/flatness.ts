@@ -45,8 +45,8 @@ const MIB = 2 ** 20;
 
 /** Threads that may have the log mapped: the appender's, which also reads, the follower's, the pool's. */
 const READING_THREADS = 3;
-/** Active, prepared, and sealed ones that are not synced yet. */
-const WRITTEN_SEGMENTS = 3;
+/** The active and the prepared one: sealed ones are synced, and let go. */
+const WRITTEN_SEGMENTS = 2;
 /** Control and readers pages: appender, reader, monitor, follower, pool, watch. */
 const PAGES = 12;
 /** LOCK, control and readers files: appender, reader, monitor, follower, watch. */
@@ -63,6 +63,7 @@ export function countFaults(sample: Sample, limits: FileLimits): string[] {
     ...above('files of the log', logFiles, limits.maxFiles),
     ...above('bytes of the log', logBytes, limits.maxBytes),
     ...above('mappings of the log', process.logMappings, mine),
+    ...above('writable segments and indexes', process.writable.length, 2 * WRITTEN_SEGMENTS),
     ...above("the follower's mappings of the log", child.logMappings, others),
     ...tooManyOpen('this process', process, 2 * WRITTEN_SEGMENTS + BESIDE_DESCRIPTORS),
     ...tooManyOpen('the follower', child, BESIDE_DESCRIPTORS),
@@ -196,6 +197,7 @@ const COLUMNS: readonly Figure[] = [
   ['round', (s) => s.round],
   ...COUNTS.map(([name, of]): Figure => [name, of]),
   ['mappings of the log', (s) => s.process.logMappings],
+  ['writable mappings', (s) => s.process.writable.length],
   ['descriptors of the log', (s) => s.process.logDescriptors.length],
   ["the follower's mappings", (s) => s.followers[1].process.mappings],
   ['files of the log', (s) => s.logFiles],

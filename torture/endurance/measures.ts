@@ -17,6 +17,8 @@ export interface ProcessMeasures {
   readonly logDescriptors: readonly string[];
   readonly mappings: number;
   readonly logMappings: number;
+  /** Segments and indexes that can be written, or are kept as if they could. */
+  readonly writable: readonly string[];
   /** Descriptors and mappings of files of the log that have been deleted: nobody has a use for them. */
   readonly stale: readonly string[];
 }
@@ -60,6 +62,7 @@ export function measureProcess(log: string): ProcessMeasures {
     logDescriptors: logDescriptors.map((path) => basename(path)).sort(),
     mappings: mappings.length,
     logMappings: logMappings.length,
+    writable: logMappings.filter((line) => / rw-s .*\.(?:log|index)/.test(line)),
     stale: [...logDescriptors, ...logMappings].filter((line) => line.endsWith(' (deleted)')),
   };
 }
