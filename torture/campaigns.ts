@@ -8,6 +8,7 @@ const CAMPAIGNS: Readonly<Record<string, Load>> = {
   'failing-calls': () => import('./campaigns/failing-calls.js'),
   'kernel-calls': () => import('./campaigns/kernel-calls.js'),
   endurance: () => import('./campaigns/endurance.js'),
+  shutdowns: () => import('./campaigns/shutdowns.js'),
 };
 
 export const CAMPAIGN_NAMES: readonly string[] = Object.keys(CAMPAIGNS);

@@ -3,7 +3,7 @@
  * that offset, without asking anybody.
  *
  *  0 mark (u32), which no FlatBuffer begins with | 4 records in the batch (u32) | 8 offset (f64)
- * 16 offset of the batch's first record (f64)    | 24 when it was committed, ms, or 0 (f64)
+ * 16 offset of the batch's first record (f64)    | 24 what its appender says (f64)
  * 32 filler, whose length and bytes follow from the offset
  *
  * The same as an event: see `EVENT`.
@@ -32,8 +32,8 @@ type Event = PlainEvent;
 export interface Proof {
   /** Exclusive end of the batch that it came in. */
   batchEnd: number;
-  /** When it was committed, by `monotonicMs`; 0: it does not say. */
-  stampMs: number;
+  /** What its appender has said with it: when it was committed, by `monotonicMs`, or who it is. */
+  stamp: number;
 }
 
 function randomBytes(length: number): Buffer {
@@ -68,7 +68,7 @@ export function provenRecord(
   offset: number,
   batchStart = offset,
   batchCount = 1,
-  stampMs = 0,
+  stamp = 0,
 ): Buffer {
   const length = provenBytes(offset);
   const record = Buffer.allocUnsafe(length);
@@ -76,14 +76,14 @@ export function provenRecord(
   record.writeUInt32LE(batchCount, 4);
   record.writeDoubleLE(offset, 8);
   record.writeDoubleLE(batchStart, 16);
-  record.writeDoubleLE(stampMs, 24);
+  record.writeDoubleLE(stamp, 24);
   const at = fillerAt(offset);
   TABLE.copy(record, HEAD_BYTES, at, at + length - HEAD_BYTES);
   return record;
 }
 
-export function provenEvent(offset: number, stampMs = 0): Event {
-  return { number: offset, stamp: stampMs, letters: lettersOf(offset) };
+export function provenEvent(offset: number, stamp = 0): Event {
+  return { number: offset, stamp: stamp, letters: lettersOf(offset) };
 }
 
 /** The same as a FlatBuffer. */
@@ -122,7 +122,7 @@ export function checkRecord(offset: number, payload: Uint8Array, proof: Proof): 
     throw wrong(offset, payload, 'its filler');
   }
   proof.batchEnd = start + count;
-  proof.stampMs = view.getFloat64(24, true);
+  proof.stamp = view.getFloat64(24, true);
 }
 
 function checkEvent(offset: number, payload: Uint8Array, proof: Proof): void {
@@ -131,7 +131,7 @@ function checkEvent(offset: number, payload: Uint8Array, proof: Proof): void {
     throw wrong(offset, payload, `the event ${offset}, and it is ${String(number)}`);
   }
   proof.batchEnd = offset + 1;
-  proof.stampMs = stamp as number;
+  proof.stamp = stamp as number;
 }
 
 function wrong(offset: number, payload: Uint8Array, expected: string): Error {

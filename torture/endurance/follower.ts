@@ -43,7 +43,7 @@ const TURN_RECORDS = 2000;
 class Follower {
   readonly #task: FollowerTask;
   readonly #seen = new LatencyMeter();
-  readonly #proof: Proof = { batchEnd: 0, stampMs: 0 };
+  readonly #proof: Proof = { batchEnd: 0, stamp: 0 };
   #reader: Reader;
   #tailer: Tailer;
   #followsFlushed = false;
@@ -83,9 +83,9 @@ class Follower {
     }
     checkRecord(this.#expected++, record.payload, this.#proof);
     this.#records++;
-    const { stampMs } = this.#proof;
+    const { stamp } = this.#proof;
     // What was committed before may have waited for its flush.
-    if (stampMs > this.#openedAt && !this.#followsFlushed) this.#seen.add(monotonicMs() - stampMs);
+    if (stamp > this.#openedAt && !this.#followsFlushed) this.#seen.add(monotonicMs() - stamp);
   }
 
   /** There is nothing more: no batch may have been shown in part. */

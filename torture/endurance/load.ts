@@ -56,7 +56,7 @@ export class Load {
   readonly #pool = new Piscina({ minThreads: 1, maxThreads: 1 });
   readonly #append = new LatencyMeter();
   readonly #timer = new LatencyMeter();
-  readonly #proof: Proof = { batchEnd: 0, stampMs: 0 };
+  readonly #proof: Proof = { batchEnd: 0, stamp: 0 };
   readonly #verbs: readonly Verb[];
   #count: Count = () => {};
   #random: () => number = Math.random;

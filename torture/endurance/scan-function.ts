@@ -3,7 +3,7 @@ import type { Cursor } from 'stratalog';
 import { checkRecord, type Proof } from '../proven-record.js';
 import { collectGarbage } from './measures.js';
 
-const proof: Proof = { batchEnd: 0, stampMs: 0 };
+const proof: Proof = { batchEnd: 0, stamp: 0 };
 
 export function countProven(cursor: Cursor): number {
   let records = 0;
