@@ -9,6 +9,7 @@ const CAMPAIGNS: Readonly<Record<string, Load>> = {
   'kernel-calls': () => import('./campaigns/kernel-calls.js'),
   endurance: () => import('./campaigns/endurance.js'),
   shutdowns: () => import('./campaigns/shutdowns.js'),
+  'full-disks': () => import('./campaigns/full-disks.js'),
 };
 
 export const CAMPAIGN_NAMES: readonly string[] = Object.keys(CAMPAIGNS);

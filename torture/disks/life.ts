@@ -8,8 +8,9 @@
 import { rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { openAppender, openReader, verifyLog, type Appender } from 'stratalog';
-import { checkRecord, provenBytes, provenRecord, type Proof } from '../proven-record.js';
+import { provenBytes } from '../proven-record.js';
 import { below, randomFrom } from '../random.js';
+import { checkLives, recordOfLife } from './lives.js';
 import { WRONG, Witness, type Life } from './witness.js';
 
 const life = JSON.parse(process.argv[2] as string) as Life;
@@ -28,29 +29,13 @@ function describeLives(): string {
   return `Lives began at ${begins.join(', ')}; the witness says ${said}\n`;
 }
 
-/** The life that the record at an offset is of: the last that began at or below it. */
-function lifeOf(offset: number): number {
-  return begins.findLastIndex((begin) => begin <= offset);
-}
-
 function checkRecords(appender: Appender): void {
-  const { nextOffset } = appender;
-  const proof: Proof = { batchEnd: 0, stamp: 0 };
   using reader = openReader(log);
-  let expected = appender.startOffset;
-  for (const cursor = reader.cursor(); cursor.next(); expected++) {
-    expectThat(cursor.offset === expected, `offset ${cursor.offset} came instead of ${expected}`);
-    try {
-      checkRecord(expected, cursor.payload, proof);
-    } catch (error) {
-      expectThat(false, String(error));
-    }
-    const of = lifeOf(expected);
-    expectThat(proof.stamp === of, `record ${expected} is of life ${proof.stamp}, not ${of}`);
+  try {
+    checkLives(reader, begins, appender.startOffset, appender.nextOffset);
+  } catch (error) {
+    expectThat(false, String(error));
   }
-  expectThat(expected === nextOffset, `records end at ${expected}, and the log at ${nextOffset}`);
-  const isWhole = expected === appender.startOffset || proof.batchEnd <= nextOffset;
-  expectThat(isWhole, `a batch goes on until ${proof.batchEnd}, and the log ends at ${nextOffset}`);
 }
 
 function checkLog(appender: Appender): void {
@@ -95,7 +80,7 @@ function appendOne(appender: Appender): void {
 }
 
 function record(offset: number, batchStart = offset, batchCount = 1): Uint8Array {
-  return provenRecord(offset, batchStart, batchCount, begins.length);
+  return recordOfLife(begins.length, offset, batchStart, batchCount);
 }
 
 async function dropOld(appender: Appender): Promise<void> {
