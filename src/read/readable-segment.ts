@@ -127,15 +127,20 @@ export class ReadableSegment {
   committedCount(): number {
     return Math.min(Atomics.load(this.#bounds, COMMITTED_COUNT), this.header.indexCapacity);
   }
-  /** Records below the flushed position, which lies between frames. */
+  /**
+   * Records below the flushed position, which lies between frames. Damaged frames on the way there tell
+   * where they begin, which is enough: they keep nobody from what is sound around them.
+   */
   flushedCount(): number {
     const position = this.flushedPosition();
     let low = 0;
     let high = this.committedCount();
+    if (position >= this.committedPosition()) return high;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (Math.abs(this.locate(middle)) < position) low = middle + 1;
-      else high = middle;
+      const found = this.#locateOrHole(middle);
+      if (found.position < position) low = Math.max(found.to, middle + 1);
+      else high = Math.min(found.from, middle);
     }
     return low;
   }
@@ -189,6 +194,17 @@ export class ReadableSegment {
     if (fault !== FRAME_OK) throw this.#damageAt(frame, first, describeFault(fault), fault);
     const entry = this.#index[FIRST_ENTRY + slot] as number;
     return entry < 0 ? -entryPosition(entry) : entry * 8;
+  }
+
+  /** The position of a record, or of the damage around it; and which records that goes for. */
+  #locateOrHole(slot: number): { position: number; from: number; to: number } {
+    try {
+      return { position: Math.abs(this.locate(slot)), from: slot, to: slot + 1 };
+    } catch (error) {
+      if (!(error instanceof CorruptionError) || error.lost === undefined) throw error;
+      const { position, lost } = error;
+      return { position, from: lost.from - this.base, to: lost.to - this.base };
+    }
   }
 
   /** The frame that the index entry leads to, if that claims to hold the record. */
@@ -272,6 +288,17 @@ export class ReadableSegment {
     this.#bringInIndex(count - 1);
     const frame = this.#frameByEntry(count - 1);
     return frame !== undefined && frame + frameLength(this.words, frame) === end;
+  }
+
+  /**
+   * This segment is sealed, durable, and ends where its words say: from now on they are not asked again.
+   * A damaged _sealed_ or _flushed_ would look like the end of the log.
+   */
+  settleBounds(): void {
+    const end = this.committedPosition();
+    const count = this.committedCount();
+    this.#bounds = boundsPage({ count, endPosition: end, flushedPosition: end, sealed: true });
+    this.#hasFoundBounds = true;
   }
 
   // --- Index ---

@@ -340,7 +340,10 @@ export class SegmentSet {
     let segment: ReadableSegment | undefined;
     try {
       segment = this.#make(header, undefined);
-      if (segment.endsAfter(next - header.base)) return segment;
+      if (segment.endsAfter(next - header.base)) {
+        if (this.#isDurable(header.base)) segment.settleBounds();
+        return segment;
+      }
       segment.release();
     } catch (error) {
       segment?.release();
@@ -349,6 +352,11 @@ export class SegmentSet {
     }
     const { missing } = readListedSegment(this.#directory, next, header.logId, listed);
     return this.#make(header, walkBounds(this.#directory, header, missing?.from ?? next));
+  }
+
+  /** Whether a segment that is not the last one cannot but be durable, and known by heart. */
+  #isDurable(base: number): boolean {
+    return this.#survey !== undefined || base < this.#control.checkpoint().segmentBase;
   }
 
   #make(header: SegmentHeader, found: FoundBounds | undefined): ReadableSegment {

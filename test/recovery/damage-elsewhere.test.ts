@@ -1,0 +1,129 @@
+/** Damage that must not be felt away from where it is: in words, in unused bytes, behind a flushed bound. */
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { openAppender, openReader, repairLog, type Appender } from '../../src/index.js';
+import {
+  allFrames,
+  copyOf,
+  flipBit,
+  framesIn,
+  indexFile,
+  overwrite,
+  readAll,
+  segmentFile,
+  segmentsOf,
+} from '../support/log-damage.js';
+import { NEVER_SYNCED, QUIET, fill, nameOf, namesOf } from '../support/quiet-logs.js';
+import { bytes, temporaryLogPath, text } from '../support/temporary-log.js';
+
+const SEALED_AT = 1216;
+const FLUSHED_AT = 1152;
+
+function append(appender: Appender): void {
+  appender.append(bytes(nameOf(appender.nextOffset)));
+}
+
+/** Closed, of three segments. */
+async function closedLog(): Promise<{ log: string; end: number }> {
+  const log = temporaryLogPath();
+  const appender = openAppender(log, QUIET);
+  fill(log, 3, () => append(appender));
+  const end = appender.nextOffset;
+  await appender.close();
+  return { log, end };
+}
+
+describe('a reader of a log that nobody appends to', () => {
+  it('goes on behind a sealed segment whose word sealed has lost its bit', async () => {
+    const { log, end } = await closedLog();
+    flipBit(indexFile(log, segmentsOf(log)[0] as number), SEALED_AT);
+    expect(readAll(log)).toEqual(namesOf(0, end));
+  });
+
+  it('of the flushed bound goes on behind a sealed segment whose word flushed is wrong', async () => {
+    const { log, end } = await closedLog();
+    for (const base of segmentsOf(log).slice(0, 2)) {
+      for (const bit of [0, 3, 31]) {
+        const at = FLUSHED_AT + (bit >> 3);
+        flipBit(indexFile(log, base), at, bit & 7);
+        expect(readAll(log, { bound: 'flushed' })).toEqual(namesOf(0, end));
+        flipBit(indexFile(log, base), at, bit & 7);
+      }
+    }
+  });
+
+  it('of the flushed bound reads around a damaged frame as others do', async () => {
+    const { log, end } = await closedLog();
+    for (const segment of segmentsOf(log)) {
+      const copy = copyOf(log);
+      const frames = framesIn(copy, segment);
+      const { position, base } = frames[frames.length >> 1] as { position: number; base: number };
+      flipBit(segmentFile(copy, segment), position + 75);
+      const reader = openReader(copy, { bound: 'flushed' });
+      expect(reader.flushedOffset).toBe(end);
+      for (let offset = 0; offset < end; offset++) {
+        if (offset === base) expect(() => reader.get(offset)).toThrow(/Damaged data/);
+        else expect(text(reader.get(offset).payload)).toBe(nameOf(offset));
+      }
+      reader.close();
+    }
+  });
+});
+
+it('a reader of a dead log finds the flushed bound beside damage in the frames before it', async () => {
+  const log = temporaryLogPath();
+  const appender = openAppender(log, NEVER_SYNCED);
+  for (let i = 0; i < 9; i++) append(appender);
+  await appender.flush();
+  for (let i = 0; i < 9; i++) append(appender);
+  const copy = copyOf(log);
+  await appender.close();
+  const reader = openReader(copy, { bound: 'flushed' });
+  expect(reader.flushedOffset).toBe(9);
+  // Behind the reader's back, between its walk and its first look at the frame.
+  const { position } = allFrames(copy)[4] as { position: number };
+  flipBit(segmentFile(copy, 0), position + 75);
+  expect(text(reader.get(8).payload)).toBe(nameOf(8));
+  expect(() => reader.get(4)).toThrow(/Damaged data/);
+  expect(() => reader.get(9)).toThrow(/out of range/);
+  reader.close();
+});
+
+it('recovery goes on into the next segment over bytes that turned up behind the last frame', async () => {
+  const log = temporaryLogPath();
+  const appender = openAppender(log, NEVER_SYNCED);
+  fill(log, 3, () => append(appender));
+  const end = appender.nextOffset;
+  const copy = copyOf(log);
+  await appender.close();
+  for (const segment of segmentsOf(copy).slice(0, 2)) {
+    const last = framesIn(copy, segment).at(-1) as { position: number; length: number };
+    overwrite(segmentFile(copy, segment), last.position + last.length, Uint8Array.of(8));
+  }
+  expect(readAll(copy)).toEqual(namesOf(0, end));
+  const again = openAppender(copy, QUIET);
+  expect(again.nextOffset).toBe(end);
+  expect(again.recovery.setAside).toEqual([]);
+  await again.close();
+  expect(readAll(copy)).toEqual(namesOf(0, end));
+});
+
+it('repair makes damaged indexes anew, whatever of them is damaged', async () => {
+  const { log, end } = await closedLog();
+  for (const segment of segmentsOf(log)) {
+    for (const at of [3, 1024, 1088, 1152, 1216, 4096, 4103]) {
+      const copy = copyOf(log);
+      const before = readFileSync(indexFile(copy, segment));
+      flipBit(indexFile(copy, segment), at, 2);
+      const report = repairLog(copy);
+      expect(report.recovery.rebuiltIndexes).toEqual([indexFile(copy, segment)]);
+      expect(report.lost).toEqual([]);
+      expect(readFileSync(indexFile(copy, segment)).equals(before)).toBe(true);
+      const reader = openReader(copy);
+      expect(reader.committedOffset).toBe(end);
+      expect(reader.indexFaults).toEqual([]);
+      reader.close();
+      expect(repairLog(copy).recovery.rebuiltIndexes).toEqual([]);
+    }
+  }
+});
