@@ -232,7 +232,7 @@ class Walk {
       if (stopped === FRAME_NEWER) {
         throw new UnsupportedVersionError(path, `frame at ${this.#tail.position}`);
       }
-      if (stopped !== FRAME_UNPUBLISHED) {
+      if (stopped !== FRAME_UNPUBLISHED && !this.#isContinued(this.#listed[next])) {
         this.#stop = describeScanFault(stopped);
         break;
       }
@@ -253,6 +253,14 @@ class Walk {
   #expectSegment(base: number): void {
     if (base !== this.#tail.offset || this.#listed.some((segment) => segment.base === base)) return;
     this.#next = missingSegment(this.#directory, { from: base, to: base + 1 });
+  }
+
+  /**
+   * Whether a segment goes on from here. It was made after the last frame that the one before it got, so
+   * what stands behind that frame is none, whatever it looks like.
+   */
+  #isContinued(next: ListedSegment | undefined): boolean {
+    return next?.header !== undefined && this.#follows(next.header);
   }
 
   #follows(header: SegmentHeader): boolean {
