@@ -47,6 +47,7 @@ import {
 } from '../segment/directory.js';
 import { readHeader } from '../segment/segment-list.js';
 import { SegmentWindow } from '../segment/segment-window.js';
+import { isIndexSound } from './index-check.js';
 import { inspectLog, type Damage, type Inspection, type Progress, type Run } from './inspect.js';
 import { nowNs, recoverLog, type RecoveryReport } from './recover.js';
 
@@ -70,7 +71,7 @@ export interface RepairOptions {
 
 /**
  * Repairs a log that nobody has open for appending. Idempotent; on a log without damage it only
- * recovers what a crash has left. Readers that have the log open keep what they have mapped, and should
+ * recovers what a crash has left, and makes damaged indexes anew. Readers that have the log open keep what they have mapped, and should
  * be opened anew.
  *
  * @throws {LogLockedError}
@@ -111,6 +112,7 @@ class Repair {
       this.#restoreNames(control.logId);
       const found = inspectLog(this.#directory, control, this.#progress);
       if (found.damage.length > 0) this.#mend(found, control);
+      else this.#dropDamagedIndexes(found);
       const recovered = recoverLog(this.#directory, control, {
         epoch: randomBytes(4).readUInt32LE(),
         timeNs: nowNs(),
@@ -255,6 +257,19 @@ class Repair {
       createdNs: nowNs(),
       application: like?.application ?? new Uint8Array(0),
     };
+  }
+
+  /**
+   * Recovery makes those anew that are missing, and those of segments that it walks. It has no reason to
+   * look at others, and readers would rebuild them in memory for ever.
+   */
+  #dropDamagedIndexes({ listed, checkpoint }: Inspection): void {
+    for (const [i, { base, header }] of listed.entries()) {
+      const isWalked = !checkpoint.clean && base >= checkpoint.segmentBase;
+      if (isWalked || header === undefined) continue;
+      if (isIndexSound(this.#directory, header, i < listed.length - 1)) continue;
+      deleteFile(indexPath(this.#directory, base));
+    }
   }
 
   /** A second name for the original, in the folder of what was set aside. */
