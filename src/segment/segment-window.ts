@@ -14,8 +14,8 @@ export class SegmentWindow implements ByteWindow {
   readonly path: string;
   readonly sizeBytes: number;
   readonly fd: number;
-  words = new Int32Array(WINDOW_BYTES >> 2);
-  bytes = new Uint8Array(this.words.buffer);
+  words: Int32Array;
+  bytes: Uint8Array;
   #start = 0;
   #end = 0;
 
@@ -28,6 +28,8 @@ export class SegmentWindow implements ByteWindow {
       closeQuietly(this.fd);
       throw error;
     }
+    this.words = new Int32Array(Math.min(WINDOW_BYTES, this.sizeBytes) >> 2);
+    this.bytes = new Uint8Array(this.words.buffer);
   }
 
   load(position: number, length: number): number {
