@@ -10,6 +10,7 @@ const CAMPAIGNS: Readonly<Record<string, Load>> = {
   endurance: () => import('./campaigns/endurance.js'),
   shutdowns: () => import('./campaigns/shutdowns.js'),
   'full-disks': () => import('./campaigns/full-disks.js'),
+  'bit-flips': () => import('./campaigns/bit-flips.js'),
 };
 
 export const CAMPAIGN_NAMES: readonly string[] = Object.keys(CAMPAIGNS);
