@@ -10,6 +10,8 @@ const CAMPAIGNS: Readonly<Record<string, Load>> = {
   endurance: () => import('./campaigns/endurance.js'),
   shutdowns: () => import('./campaigns/shutdowns.js'),
   'full-disks': () => import('./campaigns/full-disks.js'),
+  pages: () => import('./campaigns/pages.js'),
+  truncations: () => import('./campaigns/truncations.js'),
   'bit-flips': () => import('./campaigns/bit-flips.js'),
 };
 
