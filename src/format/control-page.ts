@@ -115,7 +115,7 @@ function readSlot(page: Uint8Array, index: number): Checkpoint | undefined {
   const slot = page.subarray(at, at + CHECKPOINT_BYTES);
   const view = viewOf(slot);
   if (view.getInt32(CHECKPOINT_CRC, true) !== crc32cBytes(slot.subarray(FLAGS))) return undefined;
-  return {
+  const checkpoint: Checkpoint = {
     sequence: Number(view.getBigUint64(SEQUENCE, true)),
     clean: (view.getUint32(FLAGS, true) & CLEAN) !== 0,
     startOffset: Number(view.getBigUint64(START, true)),
@@ -125,6 +125,12 @@ function readSlot(page: Uint8Array, index: number): Checkpoint | undefined {
     chainCrc: view.getInt32(CHAIN, true),
     timeNs: view.getBigUint64(TIME, true),
   };
+  return isPlausible(checkpoint) ? checkpoint : undefined;
+}
+
+/** No log has so many records: past 2^53 offsets would be rounded, and offsets of others be told as lost. */
+function isPlausible({ sequence, startOffset, durableOffset, segmentBase }: Checkpoint): boolean {
+  return [sequence, startOffset, durableOffset, segmentBase].every(Number.isSafeInteger);
 }
 
 /** Where the appender is writing; what must still hold for salvage to trust the page cache. */

@@ -97,6 +97,16 @@ describe('headers', () => {
     expect(() => readCheckpoint(page, 'x')).toThrow(CorruptionError);
   });
 
+  it.each([520, 528, 536, 544])('take no checkpoint whose u64 at byte %d is past 2^53', (at) => {
+    const page = encodeControlPage(LOG_ID, 1n, { ...CHECKPOINT, sequence: 2 });
+    const view = new DataView(page.buffer);
+    view.setBigUint64(at, 2n ** 53n, true);
+    view.setInt32(512, crc32cBytes(page.subarray(516, 576)), true);
+    expect(() => readCheckpoint(page, 'x')).toThrow(CorruptionError);
+    writeCheckpoint(page, CHECKPOINT);
+    expect(readCheckpoint(page, 'x')).toEqual(CHECKPOINT);
+  });
+
   // The layout that files on disk have: never regenerate these.
   it('have the bytes that they have always had', () => {
     expect(compact(encodeSegmentHeader(SEGMENT))).toBe(
