@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { LogLockedError, inspectLock, openAppender, openReader, repairLog } from '../src/index.js';
 import { LockProbe } from '../src/mapping/lock.js';
@@ -23,6 +24,20 @@ describe('the lock', () => {
     expect(inspectLock(path)).toEqual({ isLocked: false, holder: undefined });
     await openAppender(path).close();
   });
+});
+
+it.each([
+  '',
+  'null',
+  '5',
+  '{"pid":{},"host":"here","since":"now"}',
+  '{"pid":1,"host":"h","since":5}',
+])('a LOCK file that says %j names no holder', async (content) => {
+  const path = temporaryLogPath();
+  const appender = openAppender(path);
+  writeFileSync(join(path, 'LOCK'), content);
+  expect(inspectLock(path)).toEqual({ isLocked: true, holder: undefined });
+  await appender.close();
 });
 
 describe('whoever asks for the lock again and again', () => {

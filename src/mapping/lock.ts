@@ -144,9 +144,10 @@ function writeHolder(fd: number, path: string): void {
 function readHolder(path: string): LockHolder | undefined {
   try {
     const { pid, host, since } = JSON.parse(readFileSync(path, 'utf8')) as Partial<LockHolder>;
-    return pid === undefined || host === undefined || since === undefined
-      ? undefined
-      : { pid, host, since };
+    // Whoever may write the file may write anything: no type holds but what is looked at.
+    const isHolder =
+      Number.isSafeInteger(pid) && typeof host === 'string' && typeof since === 'string';
+    return isHolder ? { pid: pid as number, host, since } : undefined;
   } catch {
     return undefined;
   }
