@@ -63,7 +63,12 @@ export function timeOf(
 
 function inUnits(seconds: number, ns: number, unitNs: number): bigint | number | undefined {
   if (Math.abs(seconds) >= MAX_SECONDS) return undefined;
-  if (unitNs !== 1) return seconds * (SECOND_NS / unitNs) + Math.floor(ns / unitNs);
+  if (unitNs !== 1) {
+    const value = seconds * (SECOND_NS / unitNs) + Math.floor(ns / unitNs);
+    // Microseconds are past 2^53 from 2255 on, and up to 1684.
+    if (Number.isSafeInteger(value)) return value;
+    return BigInt(seconds) * BigInt(SECOND_NS / unitNs) + BigInt(Math.floor(ns / unitNs));
+  }
   if (seconds >= 0) return bigProduct(seconds, SECOND_NS, ns);
   return BigInt(ns) - bigProduct(-seconds, SECOND_NS, 0);
 }
