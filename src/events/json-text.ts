@@ -41,6 +41,7 @@ export function parseJsonText(text: string): unknown {
 const MARKS = ['\u0001', '\u0002', '\u0003', '\u0004', '\u0005', '\u0006', '\u0007'];
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+const SPACES = ' \t\n\r';
 /** Twenty digits are all that 64 bits have. What is longer stays, and will be out of range. */
 const LONG_INTEGER = /^-?[1-9]\d{15,39}$/;
 
@@ -63,10 +64,18 @@ function withMarkedIntegers(text: string, mark: string): string {
     }
     const token = text.slice(start, at);
     if (!LONG_INTEGER.test(token) || Number.isSafeInteger(Number(token))) continue;
+    // As a string it would be a key, and what is no JSON would become some.
+    if (isBeforeColon(text, at)) continue;
     marked += `${text.slice(copied, start)}"${mark}${token}"`;
     copied = at;
   }
   return marked + text.slice(copied);
+}
+
+function isBeforeColon(text: string, at: number): boolean {
+  let next = at;
+  while (SPACES.includes(text.charAt(next)) && next < text.length) next++;
+  return text.charAt(next) === ':';
 }
 
 /** Behind the string that begins at `start`. */

@@ -369,6 +369,12 @@ describe('jsonToEvent()', () => {
     );
   });
 
+  it('refuses a long integer where JSON has a key', () => {
+    for (const text of ['{12345678901234567:1}', '{"i8":1, -12345678901234567 :2}']) {
+      expect(() => jsonToEvent(schema, text), text).toThrow(/it is no JSON/);
+    }
+  });
+
   it('refuses tables that are nested deeper than 64', () => {
     const nested = (depth: number): string =>
       depth === 1
