@@ -28,9 +28,9 @@ export function parseConditions(texts: readonly string[], log: Reader): Conditio
 }
 
 /** Kinds of the fields, by their paths. */
-type FieldKinds = ReadonlyMap<string, EventField['kind']>;
+export type FieldKinds = ReadonlyMap<string, EventField['kind']>;
 
-function kindsOf(fields: readonly EventField[]): FieldKinds {
+export function kindsOf(fields: readonly EventField[]): FieldKinds {
   const own = fields.map(({ path, kind }) => [path, kind] as const);
   return new Map([...own, ['$offset', 'number'], ['$timeMs', 'number']]);
 }
@@ -43,7 +43,7 @@ const CONDITION =
  * condition of `queryEvents` as JSON.
  * @throws {InputError}
  */
-function parseCondition(text: string, kinds: FieldKinds): Condition {
+export function parseCondition(text: string, kinds: FieldKinds): Condition {
   if (text.trimStart().startsWith('{')) return parseJsonCondition(text);
   const [, not, field, sign, word, rest = ''] = CONDITION.exec(text) ?? [];
   if (field === undefined) throw misunderstood(text);
