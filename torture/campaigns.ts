@@ -4,6 +4,7 @@ import type { Campaign } from './campaign.js';
 type Load = () => Promise<{ campaign: Campaign }>;
 
 const CAMPAIGNS: Readonly<Record<string, Load>> = {
+  fuzz: () => import('./campaigns/fuzz.js'),
   kills: () => import('./campaigns/kills.js'),
   'failing-calls': () => import('./campaigns/failing-calls.js'),
   'kernel-calls': () => import('./campaigns/kernel-calls.js'),

@@ -17,6 +17,10 @@ export const PROGRESS = join(TORTURE, 'progress');
 /** The folders of rounds that failed. */
 export const FAILURES = join(TORTURE, 'failures');
 
+/** Inputs for decoders: those of the repository, and what runs have found besides. */
+export const CORPUS = join(PROJECT, 'torture', 'corpus');
+export const GROWN_CORPUS = join(TORTURE, 'corpus');
+
 /** A path of this program's own, compiled. */
 export function compiled(name: string): string {
   return join(HERE, name);

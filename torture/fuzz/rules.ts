@@ -1,0 +1,45 @@
+/**
+ * Rules of the decoders that can be taken out of a copy, to see that the campaign notices:
+ * `TORTURE_WITHOUT=verifier-bounds npm run torture -- fuzz`.
+ */
+import type { Mutation } from '../variant.js';
+
+const RULES: Readonly<Record<string, Mutation>> = {
+  'verifier-vector': {
+    file: 'events/verify.js',
+    find: 'if (at + DISTANCE_BYTES + bytes > this.#to) {',
+    replace: 'if (false) {',
+  },
+  'verifier-field': {
+    file: 'events/verify.js',
+    find: 'distance + field.bytes > tableBytes',
+    replace: 'false',
+  },
+  'frame-records': {
+    file: 'format/frame.js',
+    find: 'return record === end ? FRAME_OK : FRAME_BAD_RECORDS;',
+    replace: 'return FRAME_OK;',
+  },
+  'frame-length': {
+    file: 'format/frame.js',
+    find: ' || length > limit - position',
+    replace: '',
+  },
+  'bfbs-vtable': {
+    file: 'events/flat-bytes.js',
+    find: 'distance + size > tableBytes',
+    replace: 'false',
+  },
+  'bfbs-layout': {
+    file: 'events/bfbs.js',
+    find: 'if (!isSound || end > struct.bytes) {',
+    replace: 'if (!isSound) {',
+  },
+};
+
+export function withoutRule(name: string | undefined): Mutation | undefined {
+  if (name === undefined) return undefined;
+  const rule = RULES[name];
+  if (rule !== undefined) return rule;
+  throw new RangeError(`No rule is named ${name}: there are ${Object.keys(RULES).join(', ')}`);
+}
