@@ -14,6 +14,7 @@ const CAMPAIGNS: Readonly<Record<string, Load>> = {
   pages: () => import('./campaigns/pages.js'),
   truncations: () => import('./campaigns/truncations.js'),
   'bit-flips': () => import('./campaigns/bit-flips.js'),
+  model: () => import('./campaigns/model.js'),
 };
 
 export const CAMPAIGN_NAMES: readonly string[] = Object.keys(CAMPAIGNS);
