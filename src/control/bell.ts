@@ -6,6 +6,11 @@
  * then loads the counter; all with `Atomics`, which are sequentially consistent. So either the sleeper
  * sees the new counter and does not sleep, or the ringer sees the flag and wakes it. If the counter
  * moves between the sleeper's load and its system call, the kernel compares it once more.
+ *
+ * The flag is cleared before the counter moves, and not behind it, where somebody may already have
+ * announced that he sleeps until the counter moves once more: he would sleep, and nobody would know.
+ * Whoever announced himself before the flag was cleared expects the old counter: he is woken now.
+ * (`torture/model/waking.pml` has every interleaving.)
  */
 import { DOORBELL, FLUSH_DOORBELL } from '../format/control-page.js';
 import { FLUSH_WAITERS, WAITERS } from '../format/readers-page.js';
@@ -46,8 +51,15 @@ export class Bell {
 
   /** Called after what it announces has been stored. */
   ring(): void {
+    const flags = this.#flags;
+    if (flags === undefined) {
+      Atomics.add(this.#words, this.#at, 1);
+      return;
+    }
+    const hasSleepers = Atomics.load(flags, this.#flagAt) !== 0;
+    if (hasSleepers) Atomics.store(flags, this.#flagAt, 0);
     Atomics.add(this.#words, this.#at, 1);
-    if (this.#flags !== undefined && Atomics.load(this.#flags, this.#flagAt) !== 0) this.#wake();
+    if (hasSleepers || Atomics.load(flags, this.#flagAt) !== 0) futexWake(this.address);
   }
 
   /** The counter. Taken before looking for news, it makes sure that later news is not slept through. */
@@ -75,9 +87,5 @@ export class Bell {
 
   get sliceMs(): number {
     return this.#flags === undefined ? UNREGISTERED_SLICE_MS : SLICE_MS;
-  }
-
-  #wake(): void {
-    if (Atomics.exchange(this.#flags as Int32Array, this.#flagAt, 0) !== 0) futexWake(this.address);
   }
 }
