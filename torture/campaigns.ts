@@ -15,6 +15,7 @@ const CAMPAIGNS: Readonly<Record<string, Load>> = {
   truncations: () => import('./campaigns/truncations.js'),
   'bit-flips': () => import('./campaigns/bit-flips.js'),
   model: () => import('./campaigns/model.js'),
+  'power-cuts': () => import('./campaigns/power-cuts.js'),
 };
 
 export const CAMPAIGN_NAMES: readonly string[] = Object.keys(CAMPAIGNS);
