@@ -107,6 +107,7 @@ export class Flusher {
       this.#checkPoison();
       const durableOffset = this.#flush();
       this.#poisonOnFailure(() => {
+        this.#syncNewSegments();
         for (const { target } of this.#entries) syncFile(target.indexFd, target.indexPath);
         const segmentBase = this.#firstUnfinished().base;
         this.#control.writeCheckpoint({ clean: false, durableOffset, segmentBase });
@@ -185,6 +186,20 @@ export class Flusher {
     if (!entry.named) syncDirectory(this.#directory);
     entry.named = true;
     return 1;
+  }
+
+  /**
+   * A segment that nothing has been put into yet is no flush's business. But a log that is closed with
+   * such a one at its end is opened again without being walked, and whoever goes on there takes header
+   * and name for durable: flushes of theirs sync neither.
+   */
+  #syncNewSegments(): void {
+    for (const entry of this.#entries) {
+      if (entry.named) continue;
+      syncFile(entry.target.fd, entry.target.path);
+      syncDirectory(this.#directory);
+      entry.named = true;
+    }
   }
 
   #firstUnfinished(): FlushTarget {

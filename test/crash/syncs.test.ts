@@ -138,6 +138,25 @@ describe.skipIf(!isStraceUsable())('system calls (skipped without strace)', () =
     },
   );
 
+  it('a log that is closed with an empty segment at its end has that one synced and named, too', () => {
+    const log = temporaryLogPath();
+    const steps = [
+      ['append', 3],
+      // Needs the whole of a new segment.
+      ['reserveAndAbandon', 16 * 1024 - 4096 - 64 - 8],
+      ['mark', 1],
+      ['close'],
+      ['mark', 2],
+    ] as const;
+    const calls = traceSteps(log, QUIET, `${SYNCS},access`, ...steps);
+    expect(segmentsOf(log)).toEqual([0, 3]);
+    const closing = syncsIn(calls, 1, 2);
+    expect(closing).toContain(`fdatasync ${logAt(3)}`);
+    expect(closing).toContain('fsync .');
+    // The note that the log was closed comes last.
+    expect(closing.at(-1)).toBe('fdatasync control');
+  });
+
   it('dropBefore makes the new start durable, deletes oldest first, and syncs the directory', () => {
     const log = temporaryLogPath();
     const count = 3 * PER_SEGMENT + 5;
