@@ -16,6 +16,7 @@ const CAMPAIGNS: Readonly<Record<string, Load>> = {
   'bit-flips': () => import('./campaigns/bit-flips.js'),
   model: () => import('./campaigns/model.js'),
   'power-cuts': () => import('./campaigns/power-cuts.js'),
+  'crash-points': () => import('./campaigns/crash-points.js'),
 };
 
 export const CAMPAIGN_NAMES: readonly string[] = Object.keys(CAMPAIGNS);

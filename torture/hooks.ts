@@ -4,6 +4,7 @@
  * hooks per thread; without any, a copy behaves like the original.
  */
 import * as nodeFs from 'node:fs';
+import { isMainThread } from 'node:worker_threads';
 import nodeKoffi from 'koffi';
 
 /** A call to the system, by Node or by the mapping module, before it is made. */
@@ -23,6 +24,25 @@ export interface Hooks {
 }
 
 export const hooks: Hooks = { step: undefined, system: undefined };
+
+/**
+ * Threads that the library starts have hooks of their own, and nobody else's code: what they do at a step
+ * is said by the environment, which they inherit. `STRATALOG_THREAD_DIES_AT` is the number of the step at
+ * which the process is killed, `STRATALOG_THREAD_SITES` the file that then holds the steps passed.
+ */
+function hookThread(diesAt: number, sitesPath: string): void {
+  const sites: number[] = [];
+  const tell = (): void => nodeFs.writeFileSync(sitesPath, JSON.stringify(sites));
+  hooks.step = (site) => {
+    if (sites.push(site) !== diesAt) return;
+    tell();
+    process.kill(process.pid, 'SIGKILL');
+  };
+  process.on('exit', tell);
+}
+
+const { STRATALOG_THREAD_DIES_AT: diesAt, STRATALOG_THREAD_SITES: sitesPath } = process.env;
+if (!isMainThread && sitesPath !== undefined) hookThread(Number(diesAt), sitesPath);
 
 /** Hits per branch site of copies that count them. */
 export const branches = new Uint8Array(1 << 16);

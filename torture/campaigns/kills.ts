@@ -17,8 +17,8 @@ import {
 } from '../kills/check.js';
 import { Followers } from '../kills/followers.js';
 import { randomOptions } from '../kills/options.js';
-import { eventRecords, plainRecords } from '../kills/records.js';
-import { changeWitness, createWitness, readWitness } from '../kills/witness.js';
+import { eventRecords, eventSchemaOf, plainRecords } from '../kills/records.js';
+import { changeWitness, createWitness } from '../kills/witness.js';
 import { Nursery, Writers } from '../kills/writers.js';
 import { below } from '../random.js';
 
@@ -76,7 +76,7 @@ class Lives {
       log: join(round.folder, 'log'),
       witness: join(round.folder, 'witness'),
       seen: new SeenRecords(this.#isTyped ? eventRecords(stratalog) : plainRecords),
-      options: { maintenance: false },
+      open: () => this.#open(),
     };
     createWitness(this.#checks.witness);
   }
@@ -123,10 +123,8 @@ class Lives {
   async #look(isLast: boolean): Promise<void> {
     const { random, count } = this.#round;
     const early = readBeforeRecovery(this.#checks);
-    // A typed log without segments does not know yet that it is one.
-    const { exists } = readWitness(this.#checks.witness);
-    if ((random() < 0.5 || isLast) && exists === 1) {
-      await recoverAndCheck(this.#options(), early);
+    if (random() < 0.5 || isLast) {
+      await recoverAndCheck(this.#checks, early);
       count('recoveries');
     } else early?.reader.close();
     if (this.#isFollowed || !existsSync(join(this.#checks.log, 'control'))) return;
@@ -134,8 +132,11 @@ class Lives {
     this.#isFollowed = true;
   }
 
-  #options(): ChecksAfterDeath {
+  #open(): stratalog.Appender {
+    const { log } = this.#checks;
     const options = { ...randomOptions(this.#round.random), maintenance: false };
-    return { ...this.#checks, options };
+    if (!this.#isTyped) return stratalog.openAppender(log, options);
+    const schema = eventSchemaOf(stratalog);
+    return stratalog.openEventAppender(log, { ...options, schema }).records;
   }
 }

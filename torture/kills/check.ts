@@ -2,10 +2,9 @@
 import { crc32c } from '@node-rs/crc32';
 import {
   inspectLock,
-  openAppender,
   openReader,
   verifyLog,
-  type AppenderOptions,
+  type Appender,
   type Cursor,
   type Reader,
   type RecoveryReport,
@@ -56,8 +55,8 @@ export interface ChecksAfterDeath {
   readonly log: string;
   readonly witness: string;
   readonly seen: SeenRecords;
-  /** Options of the appenders that recover. */
-  readonly options: AppenderOptions;
+  /** Opens it for appending, as what it is: plain, or of events. */
+  readonly open: () => Appender;
   /** Records below have been read before, and need not be again. */
   readonly from?: number;
   /** Whether a recovery may have more to do than after the death of a process. */
@@ -136,9 +135,9 @@ export async function recoverAndCheck(
   checks: ChecksAfterDeath,
   early: EarlyReader | undefined,
 ): Promise<number> {
-  const { log, witness, seen, options } = checks;
+  const { witness, seen } = checks;
   const testimony = readWitness(witness);
-  const appender = openAppender(log, options);
+  const appender = checks.open();
   const { nextOffset, committedOffset, startOffset, recovery } = appender;
   checkEnd(nextOffset, testimony);
   if (committedOffset !== nextOffset) throw new Error(`Recovered, but not all is committed`);
@@ -169,6 +168,27 @@ function checkReport(recovery: RecoveryReport, { isDamaged = false }: ChecksAfte
   throw new Error(`The death of a process left damage: ${JSON.stringify(recovery)}`);
 }
 
+/** The next appender goes on: what it appends is there, behind all that was. */
+export async function goOn(
+  checks: ChecksAfterDeath,
+  kind: RecordKind,
+  life: number,
+): Promise<void> {
+  const appender = checks.open();
+  for (const count of [1, 3, 1]) {
+    const start = appender.nextOffset;
+    const batch = { start, count };
+    appender.appendBatch(
+      Array.from({ length: count }, (_, i) => kind.make(start + i, batch, life)),
+    );
+    appender.commit();
+  }
+  const end = appender.nextOffset;
+  readFrom(checks, end);
+  await appender.close();
+  await checkReopening(checks, end);
+}
+
 function readFrom({ log, from = 0, seen }: ChecksAfterDeath, end: number): void {
   const reader = openReader(log);
   try {
@@ -184,12 +204,12 @@ function checkReached(reached: number, end: number, who: string): void {
 }
 
 /** Nothing is left to do: neither recovery nor verification find anything. */
-async function checkReopening({ log, options }: ChecksAfterDeath, end: number): Promise<void> {
+async function checkReopening({ log, open }: ChecksAfterDeath, end: number): Promise<void> {
   const report = verifyLog(log);
   if (!report.isIntact || !report.isClosed || report.endOffset !== end) {
     throw new Error(`After recovery and close, expected the end ${end}: ${JSON.stringify(report)}`);
   }
-  const second = openAppender(log, options);
+  const second = open();
   const { outcome, walkedBytes } = second.recovery;
   await second.close();
   if (outcome === 'clean' && walkedBytes === 0 && second.nextOffset === end) return;
