@@ -74,14 +74,14 @@ export async function countPoints(path: string): Promise<void> {
 
 function inOrder(passed: Passed): Point[] {
   const points: Point[] = [];
-  const known = new Set<number>();
+  const all = new Set<number>();
   for (const [scenario, sites] of passed.entries()) {
     const own = new Set<number>();
     for (const [at, site] of sites.entries()) {
-      const isFirst = !known.has(site);
+      const isFirst = !all.has(site);
       const isFirstOfScenario = !own.has(site);
       points.push({ scenario, step: at + 1, site, isFirst, isFirstOfScenario });
-      known.add(site);
+      all.add(site);
       own.add(site);
     }
   }

@@ -147,9 +147,13 @@ const APPENDS: readonly Scenario[] = [
     async act(actor) {
       const writer = actor.open(BY_HAND);
       actor.arm();
-      times(3, () => writer.append());
+      times(2, () => writer.append());
+      writer.soil(500);
+      times(2, () => writer.append());
       writer.batch(2);
+      writer.reserve(20);
       await writer.flush();
+      writer.append();
     },
     isDamaged: true,
   },

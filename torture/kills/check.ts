@@ -130,10 +130,20 @@ function checkStart(found: number, { start, intendedStart }: Testimony): void {
   throw new Error(`The log starts at ${found}, expected ${start} to ${intendedStart}`);
 }
 
-/** Recovers, holds the result against witness and readers, appends, and closes. Returns the new end. */
+/** What the appender that opens a recovered log appends. */
+export interface Continuation {
+  readonly kind: RecordKind;
+  readonly life: number;
+}
+
+/**
+ * Recovers, holds the result against witness and readers, closes, and opens again; `continuation` is then
+ * appended. Returns the end that recovery has found.
+ */
 export async function recoverAndCheck(
   checks: ChecksAfterDeath,
   early: EarlyReader | undefined,
+  continuation?: Continuation,
 ): Promise<number> {
   const { witness, seen } = checks;
   const testimony = readWitness(witness);
@@ -149,10 +159,45 @@ export async function recoverAndCheck(
     checkReached(readOn(early.cursor, seen), nextOffset, 'A reader opened before the recovery');
     early.reader.close();
   }
-  readFrom(checks, nextOffset);
   await appender.close();
-  await checkReopening(checks, nextOffset);
+  await reopen(checks, nextOffset, continuation);
   return nextOffset;
+}
+
+/** Nothing is left to do, and the next appender goes on. */
+async function reopen(
+  checks: ChecksAfterDeath,
+  end: number,
+  continuation: Continuation | undefined,
+): Promise<void> {
+  const appender = checks.open();
+  const { outcome, walkedBytes } = appender.recovery;
+  if (outcome !== 'clean' || walkedBytes !== 0 || appender.nextOffset !== end) {
+    throw new Error(
+      `The second opening found ${appender.nextOffset} records of ${end}: ${JSON.stringify(appender.recovery)}`,
+    );
+  }
+  if (continuation !== undefined) appendMore(appender, continuation);
+  readFrom(checks, appender.nextOffset);
+  await appender.close();
+  checkIntact(checks.log, appender.nextOffset);
+}
+
+function appendMore(appender: Appender, { kind, life }: Continuation): void {
+  for (const count of [1, 3, 1]) {
+    const start = appender.nextOffset;
+    const batch = { start, count };
+    appender.appendBatch(
+      Array.from({ length: count }, (_, i) => kind.make(start + i, batch, life)),
+    );
+    appender.commit();
+  }
+}
+
+function checkIntact(log: string, end: number): void {
+  const report = verifyLog(log);
+  if (report.isIntact && report.isClosed && report.endOffset === end) return;
+  throw new Error(`After recovery and close, expected the end ${end}: ${JSON.stringify(report)}`);
 }
 
 function checkEnd(found: number, { appended, intended }: Testimony): void {
@@ -168,27 +213,6 @@ function checkReport(recovery: RecoveryReport, { isDamaged = false }: ChecksAfte
   throw new Error(`The death of a process left damage: ${JSON.stringify(recovery)}`);
 }
 
-/** The next appender goes on: what it appends is there, behind all that was. */
-export async function goOn(
-  checks: ChecksAfterDeath,
-  kind: RecordKind,
-  life: number,
-): Promise<void> {
-  const appender = checks.open();
-  for (const count of [1, 3, 1]) {
-    const start = appender.nextOffset;
-    const batch = { start, count };
-    appender.appendBatch(
-      Array.from({ length: count }, (_, i) => kind.make(start + i, batch, life)),
-    );
-    appender.commit();
-  }
-  const end = appender.nextOffset;
-  readFrom(checks, end);
-  await appender.close();
-  await checkReopening(checks, end);
-}
-
 function readFrom({ log, from = 0, seen }: ChecksAfterDeath, end: number): void {
   const reader = openReader(log);
   try {
@@ -201,19 +225,4 @@ function readFrom({ log, from = 0, seen }: ChecksAfterDeath, end: number): void 
 
 function checkReached(reached: number, end: number, who: string): void {
   if (reached !== end) throw new Error(`${who} reads up to ${reached}, expected ${end}`);
-}
-
-/** Nothing is left to do: neither recovery nor verification find anything. */
-async function checkReopening({ log, open }: ChecksAfterDeath, end: number): Promise<void> {
-  const report = verifyLog(log);
-  if (!report.isIntact || !report.isClosed || report.endOffset !== end) {
-    throw new Error(`After recovery and close, expected the end ${end}: ${JSON.stringify(report)}`);
-  }
-  const second = open();
-  const { outcome, walkedBytes } = second.recovery;
-  await second.close();
-  if (outcome === 'clean' && walkedBytes === 0 && second.nextOffset === end) return;
-  throw new Error(
-    `The second opening found ${second.nextOffset} records of ${end}: ${JSON.stringify(second.recovery)}`,
-  );
 }

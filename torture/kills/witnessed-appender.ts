@@ -3,6 +3,8 @@ import type { Appender, EventAppender } from 'stratalog';
 import { eventOf, type RecordKind, type WitnessedEvent } from './records.js';
 import type { Witness } from './witness.js';
 
+const FIRST_FRAME_AT = 4096;
+
 export class WitnessedAppender {
   readonly appender: Appender;
   readonly #events: EventAppender<WitnessedEvent> | undefined;
@@ -60,6 +62,20 @@ export class WitnessedAppender {
     this.#witness.acknowledge(this.appender);
   }
 
+  /**
+   * Leaves records of the open frame, as they would be, in memory that nobody has appended to: by a view
+   * that is kept too long. What is appended there later must hide them.
+   */
+  soil(lengthBytes: number): void {
+    this.commit();
+    const frame = this.appender.activeSegment.usedBytes;
+    this.append();
+    const reservation = this.appender.reserve(lengthBytes);
+    const { payload } = reservation;
+    reservation.abandon();
+    soil(payload, frame);
+  }
+
   /** What cannot be appended: a record that is too large, or an event whose making throws. */
   refused(): void {
     try {
@@ -104,12 +120,12 @@ export class WitnessedAppender {
   }
 }
 
-/** Every 8 bytes an empty record, present, that points back to where a frame may begin. */
-function soil({ buffer, byteOffset, length }: Uint8Array): void {
+/** Every 8 bytes an empty record, present, that points back to the frame. */
+function soil({ buffer, byteOffset, length }: Uint8Array, frame = FIRST_FRAME_AT): void {
   const words = new Uint32Array(buffer, byteOffset, length >> 2);
   for (let at = 0; at + 1 < words.length; at += 2) {
     words[at] = 0x80000000;
-    words[at + 1] = 64 + at * 4;
+    words[at + 1] = byteOffset + at * 4 - frame;
   }
 }
 

@@ -77,6 +77,7 @@ export class Writing {
       [1500, () => this.#writer.batch(1 + this.#upTo(12))],
       [1200, () => this.#writer.reserve(this.#upTo(300))],
       [400, () => this.#writer.abandon(this.#upTo(1000))],
+      [100, () => this.#writer.soil(this.#upTo(600))],
       [100, () => this.#writer.refused()],
       [800, () => this.#writer.commit()],
       [300, () => this.#writer.flush()],
