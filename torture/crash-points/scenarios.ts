@@ -2,6 +2,7 @@
 import { copyFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AppenderOptions } from 'stratalog';
+import type { WitnessedAppender } from '../kills/witnessed-appender.js';
 import type { Actor } from './actor.js';
 import { NEVER_SYNCED_RECORDS } from './bases.js';
 import { flipBit, framesIn, indexFile, overwrite, segmentBases, segmentFile } from './files.js';
@@ -31,6 +32,13 @@ const FOURS_EACH: AppenderOptions = { ...EACH, indexCapacity: 4 };
 
 function times(n: number, action: () => void): void {
   for (let i = 0; i < n; i++) action();
+}
+
+/** After a recovery: what was appended must stay, whatever was there before. */
+function appendOn(writer: WitnessedAppender): void {
+  times(2, () => writer.append());
+  writer.commit();
+  times(2, () => writer.append());
 }
 
 /** A log of several segments, closed. */
@@ -267,9 +275,7 @@ const OPENINGS: readonly Scenario[] = [
     before: [openFours],
     act(actor) {
       actor.arm();
-      const writer = actor.open(FOURS);
-      times(2, () => writer.append());
-      writer.commit();
+      appendOn(actor.open(FOURS));
     },
   },
   {
@@ -284,7 +290,7 @@ const OPENINGS: readonly Scenario[] = [
     ],
     act(actor) {
       actor.arm();
-      actor.open(FOURS).append();
+      appendOn(actor.open(FOURS));
     },
   },
   {
@@ -292,7 +298,7 @@ const OPENINGS: readonly Scenario[] = [
     before: [dieReserving],
     act(actor) {
       actor.arm();
-      actor.open(BY_HAND).append();
+      appendOn(actor.open(BY_HAND));
     },
     isDamaged: true,
   },
@@ -301,7 +307,7 @@ const OPENINGS: readonly Scenario[] = [
     before: [tearFrame],
     act(actor) {
       actor.arm();
-      actor.open(FOURS).append();
+      appendOn(actor.open(FOURS));
     },
     isDamaged: true,
   },
@@ -315,7 +321,7 @@ const OPENINGS: readonly Scenario[] = [
     ],
     act(actor) {
       actor.arm();
-      actor.open(FOURS).append();
+      appendOn(actor.open(FOURS));
     },
     isDamaged: true,
   },
@@ -330,7 +336,7 @@ const OPENINGS: readonly Scenario[] = [
     ],
     act(actor) {
       actor.arm();
-      actor.open(FOURS).append();
+      appendOn(actor.open(FOURS));
     },
     isDamaged: true,
   },
