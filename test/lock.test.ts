@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, statSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -23,6 +23,29 @@ describe('the lock', () => {
     await appender.close();
     expect(inspectLock(path)).toEqual({ isLocked: false, holder: undefined });
     await openAppender(path).close();
+  });
+
+  it('is a lock on the same file, for ever: one of another file would be granted to a second', async () => {
+    const path = temporaryLogPath();
+    const inode = (): number => statSync(join(path, 'LOCK')).ino;
+    await openAppender(path).close();
+    const first = inode();
+    dieWith(path, {});
+    expect(inode()).toBe(first);
+    const appender = openAppender(path);
+    expect(inode()).toBe(first);
+    await appender.close();
+    repairLog(path);
+    expect(inode()).toBe(first);
+  });
+
+  it("is nobody's when the process that LOCK names has gone, or is another one by now", () => {
+    const path = temporaryLogPath();
+    dieWith(path, {});
+    // The holder has died; its number belongs to this process now.
+    const holder = { pid: process.pid, host: hostname(), since: new Date().toISOString() };
+    writeFileSync(join(path, 'LOCK'), JSON.stringify(holder));
+    expect(inspectLock(path)).toEqual({ isLocked: false, holder: undefined });
   });
 });
 

@@ -20,6 +20,7 @@ import {
   type AppenderOptions,
 } from '../src/index.js';
 import { crc32cBytes } from '../src/format/checksum.js';
+import { dieWith } from './support/dying.js';
 import { runFixture } from './support/fixtures.js';
 import { appendNumbered, filesOf, fingerprint, thrownBy } from './support/logs.js';
 import { bytes, temporaryLogPath } from './support/temporary-log.js';
@@ -257,6 +258,17 @@ describe.skipIf(process.getuid?.() !== 0)('without permission', () => {
     await runFixture('open-and-tell', [path, 'make-secret']);
     const refused = await runFixture('open-and-tell', [path, 'read', '65534']);
     expect(refused.result).toMatchObject({ name: 'StorageError', errno: 'EACCES' });
+    expect(fingerprint(path)).toBe(before);
+  });
+
+  it('a tailer waits all the same, and stores nothing into the page that it may not write', async () => {
+    const path = temporaryLogPath();
+    // Not closed: otherwise there is nothing to wait for.
+    dieWith(path, { maintenance: false }, ['append', 7]);
+    await runFixture('open-and-tell', [path, 'make-readable']);
+    const before = fingerprint(path);
+    const tailing = await runFixture('open-and-tell', [path, 'tail', '65534']);
+    expect(tailing).toMatchObject({ signal: null, result: { records: 7, isEnded: false } });
     expect(fingerprint(path)).toBe(before);
   });
 });

@@ -102,6 +102,14 @@ describe.skipIf(!isStraceUsable())('system calls (skipped without strace)', () =
     expect(syncsIn(calls, 2, 3)).toEqual([]);
   });
 
+  it('a lone flush syncs in the thread of its caller: handing over costs more', () => {
+    const log = temporaryLogPath();
+    const steps = [['append', 3], ['mark', 1], ['flush'], ['mark', 2]] as const;
+    const calls = traceSteps(log, NEVER_SYNCED, `${SYNCS},access`, ...steps);
+    const synced = between(calls, 1, 2).filter((call) => isSync(call) && call.path === log0);
+    expect(synced.map(({ isMainThread }) => isMainThread)).toEqual([true]);
+  });
+
   it('flush schedule each syncs in every append, before it returns', () => {
     const log = temporaryLogPath();
     const steps = [

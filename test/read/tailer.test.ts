@@ -206,6 +206,8 @@ describe('a blocked tailer', () => {
     const { appender, reader } = openBoth();
     const { worker, ready } = tailInWorker({ description: reader.describe() });
     await ready;
+    // Until it sleeps: before that it is easily ended.
+    await new Promise((resolve) => setTimeout(resolve, 300));
     expect(await worker.terminate()).toBe(1);
     reader.close();
     await appender.close();

@@ -1,6 +1,7 @@
 /** Readers of a log whose appender died, before and after another one takes it over. */
-import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import fs, { readFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import {
   inspectLock,
   openAppender,
@@ -90,6 +91,32 @@ describe('a reader of a log whose appender died', () => {
     expect(drain(reader.cursor())).toEqual(namesOf(0, 3));
     reader.close();
     lock.release();
+  });
+
+  it('sees nothing of the words before a recovery is done, at whichever of its syncs it opens the log', async () => {
+    const log = temporaryLogPath();
+    dieWith(log, BY_HAND, ['append', 3], ['commit'], ['append', 3], ['commit']);
+    const second = framesIn(log, 0)[1]?.position as number;
+    zero(segmentFile(log, 0), second);
+    const { fdatasyncSync } = fs;
+    const seen: number[] = [];
+    vi.spyOn(fs, 'fdatasyncSync').mockImplementation((fd) => {
+      const reader = openReader(log);
+      seen.push(reader.committedOffset, drain(reader.cursor()).length);
+      reader.close();
+      fdatasyncSync(fd);
+    });
+    syncBuiltinESMExports();
+    onTestFinished(() => {
+      vi.restoreAllMocks();
+      syncBuiltinESMExports();
+    });
+    const appender = openAppender(log, BY_HAND);
+    vi.restoreAllMocks();
+    syncBuiltinESMExports();
+    expect(seen.length).toBeGreaterThan(2);
+    expect(new Set(seen)).toEqual(new Set([3]));
+    await appender.close();
   });
 
   it('that follows the flushed bound stays below it, and goes on with it', async () => {
