@@ -19,8 +19,8 @@ export interface Campaign {
   readonly patienceMs?: number;
   /** Why it cannot run on this machine. */
   readonly unavailable?: () => string | undefined;
-  /** Called once in each process that runs rounds. `folder` is empty, and its own. */
-  start(folder: string): Promise<Rounds> | Rounds;
+  /** Called once in each process that runs rounds. `folder` is empty, and its own; `seed` is the run's. */
+  start(folder: string, seed: number): Promise<Rounds> | Rounds;
 }
 
 export interface Rounds {

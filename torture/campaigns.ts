@@ -17,6 +17,7 @@ const CAMPAIGNS: Readonly<Record<string, Load>> = {
   model: () => import('./campaigns/model.js'),
   'power-cuts': () => import('./campaigns/power-cuts.js'),
   'crash-points': () => import('./campaigns/crash-points.js'),
+  rules: () => import('./campaigns/rules.js'),
 };
 
 export const CAMPAIGN_NAMES: readonly string[] = Object.keys(CAMPAIGNS);

@@ -122,7 +122,7 @@ function imports({ preload }: VariantSpec): string {
   return `${first}import { ${names} } from ${urlOf('hooks.js')}; `;
 }
 
-function mutate(dist: string, { file, find, replace }: Mutation): void {
+export function mutate(dist: string, { file, find, replace }: Mutation): void {
   const path = join(dist, file);
   const parts = readFileSync(path, 'utf8').split(find);
   if (parts.length !== 2) {

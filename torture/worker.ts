@@ -10,7 +10,7 @@ const job = JSON.parse(process.argv[2] as string) as Job;
 const campaign = await loadCampaign(job.campaign);
 const folder = join(job.folder, 'shared');
 mkdirSync(folder);
-const rounds = await campaign.start(folder);
+const rounds = await campaign.start(folder, job.seed);
 process.on('message', (message: ToWorker) => void handle(message));
 tell({ kind: 'ready' });
 
