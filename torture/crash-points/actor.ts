@@ -17,7 +17,7 @@ import {
 } from '../kills/records.js';
 import type { Testimony, Witness } from '../kills/witness.js';
 import { WitnessedAppender } from '../kills/witnessed-appender.js';
-import { importVariant, type Variant } from '../variant.js';
+import { importVariant } from '../variant.js';
 
 export type CrashLibrary = typeof OpenAppender &
   typeof OpenEvents &
@@ -27,7 +27,8 @@ export type CrashLibrary = typeof OpenAppender &
   typeof Repair;
 
 /** Only what is needed: some of these processes are started anew for each death. */
-export async function crashLibrary(variant: Variant): Promise<CrashLibrary> {
+export async function crashLibrary(folder: string): Promise<CrashLibrary> {
+  const variant = { folder, sites: [] };
   const modules = [
     'append/open-appender.js',
     'events/event-appender.js',

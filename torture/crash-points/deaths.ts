@@ -9,16 +9,25 @@ import { compiled } from '../places.js';
 import { makeBases } from './bases.js';
 import { LIFE, SITES, WITNESS, type Death, type Order } from './death.js';
 import { SCENARIOS } from './scenarios.js';
+import { crashVariant } from './variant.js';
 
 const MOST_MISCARRIAGES = 10;
 
+/** What both kinds of processes are told when they start. */
+interface Props {
+  /** Folder of the logs to begin with. */
+  readonly bases: string;
+  /** Folder of the library that they run. */
+  readonly library: string;
+}
+
 export class Deaths {
-  readonly #bases: string;
+  readonly #props: Props;
   readonly #forker: Forker;
   #nextThreadActor: ThreadActor | undefined;
 
-  private constructor(bases: string, forker: Forker) {
-    this.#bases = bases;
+  private constructor(props: Props, forker: Forker) {
+    this.#props = props;
     this.#forker = forker;
   }
 
@@ -28,7 +37,8 @@ export class Deaths {
     const forkers = join(folder, 'forker');
     mkdirSync(forkers);
     await makeBases(bases);
-    return new Deaths(bases, await Forker.start(bases, forkers));
+    const props = { bases, library: crashVariant().folder };
+    return new Deaths(props, await Forker.start(props, forkers));
   }
 
   /** Throws if the process did not die as ordered. `order.folder` is made anew, with a witness. */
@@ -56,8 +66,8 @@ export class Deaths {
 
   #die(order: Order): Promise<Death> {
     if (SCENARIOS[order.scenario]?.inThread !== true) return this.#forker.die(order);
-    const actor = this.#nextThreadActor ?? new ThreadActor(this.#bases);
-    this.#nextThreadActor = new ThreadActor(this.#bases);
+    const actor = this.#nextThreadActor ?? new ThreadActor(this.#props);
+    this.#nextThreadActor = new ThreadActor(this.#props);
     return actor.die(order);
   }
 }
@@ -76,8 +86,8 @@ class Forker {
     this.#exited = once(child, 'exit');
   }
 
-  static async start(bases: string, folder: string): Promise<Forker> {
-    const child = fork(compiled('crash-points/forker.js'), [bases, folder], {
+  static async start({ bases, library }: Props, folder: string): Promise<Forker> {
+    const child = fork(compiled('crash-points/forker.js'), [bases, library, folder], {
       execArgv: [...FORK_FLAGS],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
@@ -109,9 +119,11 @@ class ThreadActor {
   readonly #exited: Promise<unknown>;
   #complaint = '';
 
-  constructor(bases: string) {
+  constructor({ bases, library }: Props) {
     const program = compiled('crash-points/thread-actor.js');
-    this.#child = spawn(process.execPath, [program, bases], { stdio: ['pipe', 'ignore', 'pipe'] });
+    this.#child = spawn(process.execPath, [program, bases, library], {
+      stdio: ['pipe', 'ignore', 'pipe'],
+    });
     this.#exited = once(this.#child, 'close');
     this.#child.stdin?.on('error', () => {});
     this.#child.stderr?.on('data', (chunk: Buffer) => (this.#complaint += chunk.toString()));

@@ -1,5 +1,6 @@
 /**
- * Forks the processes that die. argv: folder of the logs to begin with; a folder of its own. `Order` in,
+ * Forks the processes that die. argv: folder of the logs to begin with, of the library, and one
+ * of its own. `Order` in,
  * `Death` out.
  */
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,10 +11,9 @@ import { Witness, createWitness } from '../kills/witness.js';
 import { Actor, crashLibrary, type StepHook } from './actor.js';
 import { COMPLAINT, LIFE, SITES, WITNESS, type Death, type Order } from './death.js';
 import { RECOVERY, SCENARIOS, type Act, type Scenario } from './scenarios.js';
-import { crashVariant } from './variant.js';
 
-const [bases, ownFolder] = process.argv.slice(2) as [string, string];
-const library = await crashLibrary(crashVariant());
+const [bases, libraryFolder, ownFolder] = process.argv.slice(2) as [string, string, string];
+const library = await crashLibrary(libraryFolder);
 
 /** Runs before the first child, so that children find compiled code. */
 const WARM_UP_RUNS = 3;
