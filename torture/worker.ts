@@ -1,6 +1,7 @@
 /** A process that runs rounds of one campaign. argv: JSON of its `Job`. */
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import type { Round, Rounds } from './campaign.js';
 import { loadCampaign } from './campaigns.js';
 import type { FromWorker, Job, ToWorker } from './messages.js';
@@ -32,8 +33,8 @@ async function runRound(by: Rounds, number: number): Promise<FromWorker> {
   try {
     await by.run(round);
   } catch (error) {
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    return { kind: 'failed', round: number, counts, error: text };
+    // With its causes, which its stack does not show.
+    return { kind: 'failed', round: number, counts, error: inspect(error) };
   }
   rmSync(place, { recursive: true, force: true });
   return { kind: 'done', round: number, counts };
