@@ -14,7 +14,7 @@ const POINTS_PER_ROUND = 50;
 export const campaign: Campaign = {
   name: 'crash-points',
   title: 'appenders, recoveries and repairs that are killed at every step',
-  shortRounds: 12,
+  shortRounds: 8,
   totalRounds: () => Math.ceil(crashPoints().length / POINTS_PER_ROUND),
   async start(folder) {
     const deaths = await Deaths.prepare(folder);

@@ -58,11 +58,15 @@ class Trial {
   async run(): Promise<void> {
     const { count } = this.#round;
     const { isFirst, isFirstOfScenario } = this.#point;
-    await this.#deaths.begin(this.#order);
+    const { sites } = await this.#deaths.begin(this.#order);
     count('deaths');
     if (isFirst) count('statements');
     if (isFirstOfScenario) count('statements of scenarios');
-    if (this.#point.site !== readWitness(this.#witness).site) count('deaths elsewhere');
+    // The thread's steps are not the same each time; it may even be over before.
+    const isInThread = this.#scenario.inThread === true;
+    const site = isInThread ? sites?.at(-1) : readWitness(this.#witness).site;
+    if (isInThread) count('deaths in the maintenance thread');
+    if (site !== this.#point.site) count('deaths elsewhere than planned');
     if (this.#scenario.isRepair === true) this.#repair();
     else await this.#recover();
   }
