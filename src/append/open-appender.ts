@@ -157,6 +157,7 @@ function openLocked(
     const header = chooseHeader({ directory, newestHeader, ownHeader: given.header });
     const settings = { ...given, header };
     active ??= createFirstSegment(directory, settings, control, recovered);
+    active.makeTailResident(recovered.tail.position, recovered.tail.offset - active.base);
     readers = ReadersFile.openOrCreate(directory, control.logId, settings.readersMode);
     const { startOffset } = control.checkpoint();
     // From here until the next clean close the log counts as open: durably so before the first store.

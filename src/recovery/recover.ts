@@ -316,6 +316,7 @@ function fillIndex(
   sealed: 0 | 1,
 ): void {
   const { index } = segment;
+  segment.makeEntriesResident(0, count);
   index.set(rebuilt.subarray(FIRST_ENTRY, FIRST_ENTRY + count), FIRST_ENTRY);
   Atomics.store(index, COMMITTED_POSITION, end / 8);
   Atomics.store(index, COMMITTED_COUNT, count);

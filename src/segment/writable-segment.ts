@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { CorruptionError, LogError, StorageError, storage } from '../errors.js';
 import {
   COMMITTED_POSITION,
+  FIRST_ENTRY,
   FLUSHED_POSITION,
   checkIndexHeader,
   encodeIndexHeader,
@@ -239,6 +240,26 @@ export class WritableSegment {
     for (let at = from; at < Math.min(end, this.header.sizeBytes); at += PAGE_BYTES) {
       Atomics.store(this.words, at >> 2, Atomics.load(this.words, at >> 2));
     }
+  }
+
+  /**
+   * Brings in the pages in which appending goes on behind `records`, whose frames end at `position`. A
+   * store into a page that the disk cannot deliver is a signal. What follows these pages has never been
+   * written, so nothing of it has to be read.
+   * @throws {StorageError}
+   */
+  makeTailResident(position: number, records: number): void {
+    this.mapping.makeResident(Math.min(position, this.header.sizeBytes - 1), 1);
+    this.indexMapping.makeResident(0, PAGE_BYTES);
+    this.makeEntriesResident(records, Math.min(records + 1, this.header.indexCapacity));
+  }
+
+  /**
+   * The same for the entries of the records from `from` up to `to`, exclusive.
+   * @throws {StorageError}
+   */
+  makeEntriesResident(from: number, to: number): void {
+    if (from < to) this.indexMapping.makeResident((FIRST_ENTRY + from) * 4, (to - from) * 4);
   }
 
   /** After the last sync. The mappings go now, or with the last view that was lent of them. */
