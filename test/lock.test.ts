@@ -92,7 +92,9 @@ describe('whoever asks for the lock again and again', () => {
     reader.close();
     expect(readdirSync('/proc/self/fd').length).toBe(descriptors);
     // Asked for by another process: this one's own view of its locks would prove little.
-    const { stderr } = spawnSync(process.execPath, [fixture('hold-log.mjs'), path]);
+    // One that is granted the lock would hold it.
+    const command = [fixture('hold-log.mjs'), path];
+    const { stderr } = spawnSync(process.execPath, command, { timeout: 20_000 });
     expect(String(stderr)).toContain('LogLockedError');
     await appender.close();
   });

@@ -2,10 +2,11 @@
  * What is synced, in which order, and by whom: promises about power cuts that hold only if these system
  * calls are made. Needs strace.
  */
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openAppender } from '../../src/index.js';
-import { isStraceUsable } from '../support/dying.js';
+import { dieWith, isStraceUsable } from '../support/dying.js';
 import {
   copyOf,
   flipBit,
@@ -60,6 +61,20 @@ describe.skipIf(!isStraceUsable())('system calls (skipped without strace)', () =
     expect(segment.begin).toBeGreaterThan(only(opening, `rename ${index0}`).end);
     expect(lastOf(opening, 'fsync .').begin).toBeGreaterThan(segment.end);
     only(opening, 'fdatasync control');
+  });
+
+  it('a first segment that is made anew has its name synced before a checkpoint names it', () => {
+    const log = temporaryLogPath();
+    dieWith(log, QUIET);
+    // A cut has taken its name, and all else is there already.
+    rmSync(segmentFile(log, 0));
+    const calls = traceSteps(log, QUIET, CHANGES, ['mark', 1]);
+    const segment = calls.findIndex((call) => shown(call) === `rename ${log0}`);
+    const synced = calls.slice(segment).findIndex((call) => shown(call) === 'fsync .');
+    const noted = calls.slice(segment).findIndex((call) => shown(call) === 'fdatasync control');
+    expect(segment).toBeGreaterThan(0);
+    expect(synced).toBeGreaterThan(0);
+    expect(noted).toBeGreaterThan(synced);
   });
 
   it('every directory that is made for a log has its name synced', () => {

@@ -48,6 +48,12 @@ export const ANCESTOR_CLAIMS: readonly Claim[] = [
         '        clearRange(segment.fd, from, segment.header.sizeBytes - from, segment.path);\n',
         '',
       ),
+      // Two rules forbid it; one of them would do.
+      change(
+        'format/frame-scan.js',
+        'if (this.chainCrc !== undefined && framePreviousCrc(words, at) !== this.chainCrc) {',
+        'if (false) {',
+      ),
     ],
     caughtBy: caught('truncated records that reopening brings back'),
   },

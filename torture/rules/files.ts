@@ -50,7 +50,7 @@ export const FILE_CLAIMS: readonly Claim[] = [
         '    return segment;\n',
       ),
     ],
-    caughtBy: tests(NEW_LOG),
+    caughtBy: tests(test(SYNCS, 'a first segment that is made anew has its name synced')),
   },
   {
     id: '7d',

@@ -16,7 +16,7 @@ const COPIED = [
   'tsconfig.json',
   'vitest.config.ts',
 ];
-const PATIENCE_MS = 240_000;
+const PATIENCE_MS = 600_000;
 
 /** How a test ended. */
 export type Ending = 'passed' | 'failed' | 'hung' | 'skipped';

@@ -308,7 +308,13 @@ export const READ_CLAIMS: readonly Claim[] = [
         'const { threadId } = thread;\n        void threadId;',
       ),
     ],
-    caughtBy: tests(test('scan/pool', 'what threads have mapped')),
+    caughtBy: {
+      kind: 'tests',
+      tests: [
+        test('scan/pool', 'what threads have mapped is gone when a thread is ended by others'),
+      ],
+      without: 'hang',
+    },
   },
   {
     id: '9f',

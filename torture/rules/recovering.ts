@@ -113,7 +113,7 @@ export const RECOVERY_CLAIMS: readonly Claim[] = [
     ],
     caughtBy: tests(
       test(RULES, 'never comes back behind frames that are appended later'),
-      test('ancestors', 'truncated records'),
+      TAIL_IN_ORDER,
     ),
   },
   {
@@ -226,10 +226,7 @@ export const RECOVERY_CLAIMS: readonly Claim[] = [
         '',
       ),
     ],
-    caughtBy: tests(
-      test(RULES, 'rebuilds a missing index and one of nonsense'),
-      test('ancestors', 'its index entry'),
-    ),
+    caughtBy: tests(test(RULES, 'rebuilds a missing index and one of nonsense')),
   },
   {
     id: '5p',
@@ -255,9 +252,29 @@ export const RECOVERY_CLAIMS: readonly Claim[] = [
         'return true;',
       ),
     ],
+    caughtBy: tests(test('recovery/followers', 'does not believe words')),
+  },
+  {
+    id: '5r',
+    claim:
+      'pages that appending goes on in are brought in, so that a bad disk is an error and no signal',
+    mutations: [
+      change(
+        'append/open-appender.js',
+        '        active.makeTailResident(recovered.tail.position, recovered.tail.offset - active.base);\n',
+        '',
+      ),
+    ],
     caughtBy: tests(
-      test('recovery/power-cut', 'survives power cuts'),
-      test('recovery/followers', 'does not believe words'),
+      test('recovery/bad-pages', 'closed refuses an appender when the disk has lost the segment'),
+    ),
+  },
+  {
+    id: '5s',
+    claim: 'and so are the entries that recovery stores',
+    mutations: [change(RECOVER, '    segment.makeEntriesResident(0, count);\n', '')],
+    caughtBy: tests(
+      test('recovery/bad-pages', 'left open refuses an appender when the disk has lost the index'),
     ),
   },
   {
