@@ -48,12 +48,18 @@ export const ANCESTOR_CLAIMS: readonly Claim[] = [
         '        clearRange(segment.fd, from, segment.header.sizeBytes - from, segment.path);\n',
         '',
       ),
-      // Two rules forbid it; one of them would do.
+      // Four rules forbid it, each of which would do: the chain, and what an append clears behind itself.
       change(
         'format/frame-scan.js',
         'if (this.chainCrc !== undefined && framePreviousCrc(words, at) !== this.chainCrc) {',
         'if (false) {',
       ),
+      change(
+        'append/open-frame.js',
+        'if (end < this.#segmentEnd)\n            words[end >> 2] = 0;',
+        '',
+      ),
+      change('append/open-frame.js', 'if (this.#position < this.#segmentEnd)', 'if (false)'),
     ],
     caughtBy: caught('truncated records that reopening brings back'),
   },
