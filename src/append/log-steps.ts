@@ -48,7 +48,10 @@ function sessionOf({ path, fd }: Pick<WritableSegment, 'path' | 'fd'>): Session 
   return { bootId: bootId(), device: dev, inode: ino };
 }
 
-/** Oldest first, so that what is left is always the end of the log. The names' going is not synced. */
+/**
+ * Oldest first, so that what is left is always the end of the log; and the segment last, whose name is what
+ * another attempt goes by. The names' going is not synced.
+ */
 export function deleteSegments(
   directory: string,
   bases: readonly number[],
@@ -56,8 +59,8 @@ export function deleteSegments(
 ): void {
   for (const base of bases) {
     const bytes = limit.bytesOf(directory, base);
-    deleteFile(segmentPath(directory, base));
     deleteFile(indexPath(directory, base));
+    deleteFile(segmentPath(directory, base));
     limit.release(bytes);
   }
 }
