@@ -13,6 +13,7 @@ import {
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
+import { Piscina } from 'piscina';
 import type * as Stratalog from 'stratalog';
 import type * as ControlFiles from '../../dist/control/control-file.js';
 import type * as Residency from '../../dist/recovery/residency.js';
@@ -25,6 +26,8 @@ export interface Scenario {
   readonly parts: number;
   /** Whether it makes the same calls every time, so that every case must come to pass. */
   readonly isExact: boolean;
+  /** Whether it takes views, whose mappings go with them. */
+  readonly lends?: boolean;
   /** Makes the log that it begins with, once; every run gets a copy. */
   readonly template?: (log: string, plain: Library) => Promise<void>;
   /** What has to be done to each copy. */
@@ -35,6 +38,11 @@ export interface Scenario {
   /** Instead of `trial.checkLog`. */
   check?(trial: Trial): Promise<void>;
 }
+
+/** Records of a log that a scenario begins with: four segments. */
+const COUNT = 90;
+/** And the offset that a `dropBefore` has been told. */
+const DROPPED = 40;
 
 const SMALL: Stratalog.AppenderOptions = {
   segmentSizeBytes: 16 * 1024,
@@ -76,7 +84,7 @@ const EVERY: Stratalog.FlushSchedule = { everyMs: 4 };
 const APPENDING: Scenario[] = [
   {
     name: 'create a log in new folders',
-    parts: 1,
+    parts: 4,
     isExact: true,
     async run(trial) {
       const tried = await TriedAppender.open(trial, SMALL);
@@ -84,46 +92,46 @@ const APPENDING: Scenario[] = [
       await tried.close();
     },
   },
-  { name: 'append', parts: 4, isExact: true, run: (trial) => work(trial, SMALL) },
+  { name: 'append', parts: 6, isExact: true, run: (trial) => work(trial, SMALL) },
   {
     name: 'append, committed by hand',
-    parts: 4,
+    parts: 6,
     isExact: true,
     run: (trial) => work(trial, with_({ commit: 'manual' })),
   },
   {
     name: 'append, each flushed',
-    parts: 6,
+    parts: 8,
     isExact: true,
     run: (trial) => work(trial, with_({ flush: 'each' })),
   },
   {
     name: 'append, flushed by a timer',
-    parts: 10,
+    parts: 30,
     isExact: false,
     run: (trial) => work(trial, with_({ flush: EVERY }), PAUSE_MS),
   },
   {
     name: 'append within a limit',
-    parts: 4,
+    parts: 6,
     isExact: true,
     run: (trial) => work(trial, with_({ maxLogBytes: 1024 * 1024 })),
   },
   {
     name: 'append with the thread',
-    parts: 20,
+    parts: 50,
     isExact: false,
     run: (trial) => work(trial, with_({ maintenance: true }), PAUSE_MS),
   },
   {
     name: 'append with the thread, each flushed',
-    parts: 20,
+    parts: 50,
     isExact: false,
     run: (trial) => work(trial, with_({ maintenance: true, flush: 'each' }), PAUSE_MS),
   },
   {
     name: 'append with the thread, which flushes',
-    parts: 20,
+    parts: 50,
     isExact: false,
     run: (trial) => work(trial, with_({ maintenance: true, flush: EVERY }), PAUSE_MS),
   },
@@ -135,7 +143,7 @@ const APPENDING: Scenario[] = [
 async function fill(
   log: string,
   library: Library,
-  { records = 40, closed = false, options = SMALL }: Filling,
+  { records = COUNT, closed = false, options = SMALL }: Filling,
 ): Promise<void> {
   const live = closed ? log : `${log}.live`;
   const appender = library.openAppender(live, options);
@@ -193,34 +201,34 @@ async function openWholeAppendClose(trial: Trial): Promise<void> {
 const OPENING: Scenario[] = [
   {
     name: 'open a closed log',
-    parts: 1,
+    parts: 4,
     isExact: true,
-    records: 40,
+    records: COUNT,
     template: (log, plain) => fill(log, plain, { closed: true }),
     run: openWholeAppendClose,
   },
   {
     name: 'recover',
-    parts: 2,
+    parts: 8,
     isExact: true,
-    records: 40,
+    records: COUNT,
     template: (log, plain) => fill(log, plain, {}),
     run: openWholeAppendClose,
   },
   {
     name: 'recover, and salvage the open frame',
-    parts: 2,
+    parts: 8,
     isExact: true,
-    records: 40,
+    records: COUNT,
     template: (log, plain) => fill(log, plain, { options: with_({ commit: 'manual' }) }),
     afterCopy: nameSessionOfCopy,
     run: openWholeAppendClose,
   },
   {
     name: 'recover, and cut off a torn tail',
-    parts: 2,
+    parts: 10,
     isExact: true,
-    records: 40,
+    records: COUNT,
     async template(log, plain) {
       await fill(log, plain, { options: UNSYNCED });
       damage(segmentsOf(log).at(-1) as string, 0.5);
@@ -229,9 +237,9 @@ const OPENING: Scenario[] = [
   },
   {
     name: 'recover, and set segments aside',
-    parts: 3,
+    parts: 10,
     isExact: true,
-    records: 40,
+    records: COUNT,
     async template(log, plain) {
       await fill(log, plain, { options: UNSYNCED });
       damage(segmentsOf(log)[1] as string, 0.5);
@@ -240,9 +248,9 @@ const OPENING: Scenario[] = [
   },
   {
     name: 'recover, and build indexes anew',
-    parts: 2,
+    parts: 10,
     isExact: true,
-    records: 40,
+    records: COUNT,
     async template(log, plain) {
       await fill(log, plain, {});
       for (const path of segmentsOf(log)) rmSync(path.replace('.log', '.index'));
@@ -252,22 +260,22 @@ const OPENING: Scenario[] = [
   },
   {
     name: 'recover what a dropBefore and a roll have left behind',
-    parts: 2,
+    parts: 4,
     isExact: true,
-    records: 40,
+    records: COUNT,
     async template(log, plain) {
       await fill(log, plain, { closed: true });
       const [first] = segmentsOf(log) as [string];
       cpSync(first, `${log}.first`);
       const appender = plain.openAppender(log, SMALL);
-      await appender.dropBefore(30);
+      await appender.dropBefore(DROPPED);
       await appender.close();
       renameSync(`${log}.first`, first);
       copyFileSync(join(log, 'readers'), join(log, 'prepared-0.log.tmp'));
       copyFileSync(join(log, 'readers'), join(log, `${'7'.padStart(20, '0')}.index`));
     },
     run: async (trial) => {
-      trial.start = 30;
+      trial.start = DROPPED;
       await openWholeAppendClose(trial);
     },
   },
@@ -297,21 +305,21 @@ async function checkRepaired(trial: Trial, lost: number): Promise<void> {
   const report = plain.repairLog(log);
   if (report.damage.length > 0) trial.fault(`damaged after a repair: ${JSON.stringify(report)}`);
   const found = plain.verifyLog(log);
-  if (!found.isIntact || found.endOffset !== 40 || 40 - found.records !== lost) {
+  if (!found.isIntact || found.endOffset !== COUNT || COUNT - found.records !== lost) {
     trial.fault(`after the repair: ${JSON.stringify(found)}`);
   }
   const appender = plain.openAppender(log, SMALL);
   const { nextOffset } = appender;
-  if (nextOffset !== 40) trial.fault(`the repaired log ends at ${nextOffset}`);
+  if (nextOffset !== COUNT) trial.fault(`the repaired log ends at ${nextOffset}`);
   await appender.close();
 }
 
-function repairing(name: string, lost: number, harm: (log: string) => void, parts = 3): Scenario {
+function repairing(name: string, lost: number, harm: (log: string) => void, parts = 10): Scenario {
   return {
     name: `repair ${name}`,
     parts,
     isExact: true,
-    records: 40,
+    records: COUNT,
     async template(log, plain) {
       await fill(log, plain, { closed: true });
       harm(log);
@@ -338,26 +346,28 @@ const REPAIRING: Scenario[] = [
   }),
   {
     name: 'verify',
-    parts: 1,
+    parts: 2,
     isExact: true,
-    records: 40,
+    records: COUNT,
     template: (log, plain) => fill(log, plain, {}),
     async run(trial) {
       const report = await trial.attempt('verify', () => trial.library.verifyLog(trial.log));
-      if (!report.isIntact || report.records !== 40) trial.fault(JSON.stringify(report));
+      if (!report.isIntact || report.records !== COUNT) trial.fault(JSON.stringify(report));
     },
   },
   {
     name: 'verify in threads',
-    parts: 12,
+    parts: 40,
     isExact: false,
-    records: 40,
+    records: COUNT,
     template: (log, plain) => fill(log, plain, {}),
     async run(trial) {
+      const pool = new Piscina({ minThreads: 1, maxThreads: 1 });
+      trial.toClose('ending the pool', () => pool.destroy());
       const report = await trial.attempt('verify', () =>
-        trial.library.verifyLogInParallel(trial.log, { workers: 1 }),
+        trial.library.verifyLogInParallel(trial.log, { pool }),
       );
-      if (!report.isIntact || report.records !== 40) trial.fault(JSON.stringify(report));
+      if (!report.isIntact || report.records !== COUNT) trial.fault(JSON.stringify(report));
     },
   },
 ];
@@ -404,29 +414,29 @@ async function readAll(trial: Trial, reader: Stratalog.Reader, end: number): Pro
 const READING: Scenario[] = [
   {
     name: 'read a closed log',
-    parts: 2,
+    parts: 6,
     isExact: true,
-    records: 40,
+    records: COUNT,
     template: (log, plain) => fill(log, plain, { closed: true }),
     async run(trial) {
-      await readAll(trial, await openReader(trial), 40);
+      await readAll(trial, await openReader(trial), COUNT);
     },
   },
   {
     name: 'read a log whose appender has died',
-    parts: 2,
+    parts: 6,
     isExact: true,
-    records: 40,
+    records: COUNT,
     template: (log, plain) => fill(log, plain, {}),
     async run(trial) {
-      await readAll(trial, await openReader(trial, { access: 'sequential' }), 40);
+      await readAll(trial, await openReader(trial, { access: 'sequential' }), COUNT);
     },
   },
   {
     name: 'read on while it rolls, is recovered and drops',
-    parts: 4,
+    parts: 8,
     isExact: true,
-    records: 40,
+    records: COUNT,
     template: (log, plain) => fill(log, plain, {}),
     async run(trial) {
       const reader = await openReader(trial);
@@ -438,45 +448,45 @@ const READING: Scenario[] = [
         }
         if (cursor.nextOffset !== end) trial.fault(`read up to ${cursor.nextOffset}, not ${end}`);
       };
-      await walk(40);
+      await walk(COUNT);
       const appender = trial.plain.openAppender(trial.log, SMALL);
       trial.toClose('closing the appender', () => appender.close());
       const append = (end: number): void => {
         while (appender.nextOffset < end) appender.append(recordAt(appender.nextOffset));
         trial.acknowledged = trial.attempted = appender.nextOffset;
       };
-      append(60);
-      await walk(60);
-      await appender.dropBefore(50);
-      trial.start = 50;
-      append(80);
-      await walk(80);
-      const record = await trial.attempt('get', () => reader.get(79));
+      append(COUNT + 20);
+      await walk(COUNT + 20);
+      await appender.dropBefore(COUNT);
+      trial.start = COUNT;
+      append(COUNT + 60);
+      await walk(COUNT + 60);
+      const record = await trial.attempt('get', () => reader.get(COUNT + 59));
       expectRecord(trial, record, record.copyPayload());
       await trial.attempt('ask for the start', () => reader.startOffset);
     },
   },
   {
     name: 'follow by waiting',
-    parts: 4,
+    parts: 8,
     isExact: false,
-    records: 40,
+    records: COUNT,
     template: (log, plain) => fill(log, plain, { closed: true }),
     run: (trial) => follow(trial, (tailer) => tailer.next({ timeoutMs: 2 })),
   },
   {
     name: 'follow on the event loop',
-    parts: 20,
+    parts: 60,
     isExact: false,
-    records: 40,
+    records: COUNT,
     template: (log, plain) => fill(log, plain, { closed: true }),
-    run: (trial) => follow(trial, (tailer) => tailer.nextAsync({ timeoutMs: 60 })),
+    run: (trial) => follow(trial, (tailer) => tailer.nextAsync({ timeoutMs: 150 }), 2),
   },
   {
     name: 'look at it from outside',
-    parts: 2,
+    parts: 10,
     isExact: true,
-    records: 40,
+    records: COUNT,
     template: (log, plain) => fill(log, plain, { closed: true }),
     async run(trial) {
       const { library, plain, log } = trial;
@@ -484,7 +494,7 @@ const READING: Scenario[] = [
       trial.toClose('closing the monitor', () => monitor.close());
       const appender = plain.openAppender(log, SMALL);
       trial.toClose('closing the appender', () => appender.close());
-      for (const end of [50, 60]) {
+      for (const end of [COUNT + 10, COUNT + 20]) {
         while (appender.nextOffset < end) appender.append(recordAt(appender.nextOffset));
         trial.acknowledged = trial.attempted = end;
         const sample = await trial.attempt('sample', () => monitor.sample());
@@ -497,16 +507,16 @@ const READING: Scenario[] = [
   },
   {
     name: 'scan in threads',
-    parts: 16,
+    parts: 90,
     isExact: false,
-    records: 40,
+    records: COUNT,
     template: (log, plain) => fill(log, plain, { closed: true }),
     async run(trial) {
       const { library, log } = trial;
       const { value } = await trial.attempt('scan', () =>
         library.countRecords(log, { workers: 1 }),
       );
-      if (value !== 40) trial.fault(`a scan counts ${value} records`);
+      if (value !== COUNT) trial.fault(`a scan counts ${value} records`);
     },
   },
 ];
@@ -515,14 +525,15 @@ const READING: Scenario[] = [
 async function follow(
   trial: Trial,
   next: (tailer: Stratalog.Tailer) => boolean | Promise<boolean>,
+  times = 4,
 ): Promise<void> {
   const reader = await openReader(trial);
-  const tailer = await trial.attempt('make a tailer', () => reader.tailer({ from: 30 }));
+  const tailer = await trial.attempt('make a tailer', () => reader.tailer({ from: COUNT - 10 }));
   trial.toClose('closing the tailer', () => tailer.close());
   const appender = trial.plain.openAppender(trial.log, SMALL);
   trial.toClose('closing the appender', () => appender.close());
-  let seen = 30;
-  for (let end = 41; end <= 52; end += 3) {
+  let seen = COUNT - 10;
+  for (let end = COUNT + 1; end <= COUNT + 3 * times; end += 3) {
     while (await trial.attempt('next', () => next(tailer))) {
       if (tailer.record.offset !== seen++) trial.fault(`followed to ${tailer.record.offset}`);
       expectRecord(trial, tailer.record, tailer.record.copyPayload());
@@ -551,8 +562,9 @@ function readingAt(offset: number): Reading {
 const EVENTS: Scenario[] = [
   {
     name: 'typed logs',
-    parts: 4,
+    parts: 50,
     isExact: true,
+    lends: true,
     async run(trial) {
       const { library, log } = trial;
       const fields: Stratalog.FieldDefinition[] = [
@@ -567,7 +579,7 @@ const EVENTS: Scenario[] = [
           library.openEventAppender(log, { ...SMALL, schema });
         const appender = await trial.attempt('open', open);
         trial.toClose('closing in the end', () => appender.close());
-        for (const to = end + 200; end < to; end++) {
+        for (const to = end + 130; end < to; end++) {
           const at = end;
           const given = await trial.attempt('append', () => appender.append(readingAt(at)));
           if (given !== at) trial.fault(`append gave ${given} instead of ${at}`);

@@ -39,6 +39,8 @@ export class Trial {
   flushed = 0;
   /** Offsets that may be gone: dropped. */
   start = 0;
+  /** Views are taken, and mappings go with them. */
+  lends = false;
   /** Errors that somebody was told of. */
   told = 0;
   /** Taking mappings away is what fails. */
@@ -225,7 +227,7 @@ export class Trial {
   }
 
   async #checkNothingLeft(when: string): Promise<void> {
-    const left = await leftOpenBelow(this.log);
+    const left = await leftOpenBelow(this.log, this.lends);
     if (left.length > 0) this.fault(`${when} is left open: ${left.join('; ')}`);
   }
 }

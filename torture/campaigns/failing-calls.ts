@@ -35,12 +35,18 @@ const PARTS = SCENARIOS.flatMap((scenario) =>
   Array.from({ length: scenario.parts }, (_, part) => ({ scenario, part })),
 );
 /** One after the other, no two rounds in a row are of the same scenario. */
-const STRIDE = 37;
+const STRIDE = coprime(PARTS.length, Math.floor(PARTS.length * 0.618));
+
+/** The first number from `from` on with which a walk comes through all of `total` places. */
+function coprime(total: number, from: number): number {
+  const divisor = (a: number, b: number): number => (b === 0 ? a : divisor(b, a % b));
+  return divisor(total, from) === 1 ? from : coprime(total, from + 1);
+}
 
 export const campaign: Campaign = {
   name: 'failing-calls',
   title: 'every call to the system fails, at every use, with every error',
-  shortRounds: 20,
+  shortRounds: 12,
   totalRounds: () => PARTS.length,
   async start(folder) {
     const variant = makeVariant({
@@ -144,6 +150,7 @@ class FailingCalls {
     }
     const trial = new Trial(this.#library, plain, log, errno);
     trial.acknowledged = trial.attempted = records;
+    trial.lends = scenario.lends ?? false;
     return trial;
   }
 

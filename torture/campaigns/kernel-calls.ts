@@ -69,7 +69,7 @@ const MARK = '(INJECTED)';
 export const campaign: Campaign = {
   name: 'kernel-calls',
   title: 'the calls of a process to the kernel fail, by strace',
-  shortRounds: 12,
+  shortRounds: 10,
   totalRounds: () => WORKS.length * PARTS,
   unavailable() {
     const usable = spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0;
