@@ -88,11 +88,11 @@ class KernelCalls {
 
   async run({ number, folder, count }: Round): Promise<void> {
     const at = (number * STRIDE) % (WORKS.length * PARTS);
-    const work = WORKS[Math.floor(at / PARTS)] as Work;
+    const tried = WORKS[Math.floor(at / PARTS)] as Work;
     for (let nth = 1 + (at % PARTS); ; nth += PARTS) {
       const place = join(folder, `${nth}`);
       mkdirSync(place);
-      const isReached = await this.#try(work, nth, place, count);
+      const isReached = await this.#try(tried, nth, place, count);
       rmSync(place, { recursive: true });
       if (!isReached) return;
     }
