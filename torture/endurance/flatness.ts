@@ -7,6 +7,7 @@
  * - Over all samples but those of the warm-up (the first quarter, at least three): threads, descriptors
  *   and other mappings of the second half are not always more than the most of the first half and a small
  *   slack, for those that come and go with Node's own threads and heap.
+ * - Both of these, and anonymous memory below, less what koffi keeps of every thread that has ended.
  * - Memory: the least of the last quarter is not above the most of the second quarter by more than a
  *   tenth (and some MiB: an allocator does not give back everything); and the median of the slopes between
  *   all pairs of samples (Theil and Sen), times their number, is below the same.
@@ -40,7 +41,8 @@ export interface FileLimits {
 
 /** Samples from which on there is enough to speak of a course. */
 const MIN_SAMPLES = 5;
-const MIN_LATENCY_SAMPLES = 18;
+/** The same of what depends on the machine, or on when the kernel gives memory back. */
+const MIN_NOISY_SAMPLES = 15;
 const MIB = 2 ** 20;
 
 /** Threads that may have the log mapped: the appender's, which also reads, the follower's, the pool's. */
@@ -90,25 +92,44 @@ function above(what: string, found: number, most: number): string[] {
 
 type Figure = readonly [name: string, of: (sample: Sample) => number];
 
+/**
+ * koffi keeps what it has mapped for the calls of a thread when that ends: a stack, its guard page and a
+ * heap. It is not much, but every maintenance thread, watch and scan of one's own adds to it.
+ */
+const KEPT_MAPPINGS = 3;
+const KEPT_BYTES = 64 * 1024;
+
+function ownMappings({ mappings, logMappings, startedThreads }: ProcessMeasures): number {
+  return mappings - logMappings - KEPT_MAPPINGS * startedThreads;
+}
+
+function ownBytes({ anonymousBytes, startedThreads }: ProcessMeasures): number {
+  return anonymousBytes - KEPT_BYTES * startedThreads;
+}
+
 const COUNTS: readonly (readonly [...Figure, slack: number])[] = [
   ['threads', (s) => s.process.threads, 2],
   ['descriptors', (s) => s.process.descriptors, 4],
-  ['mappings of anything else', (s) => s.process.mappings - s.process.logMappings, 100],
+  ['mappings of anything else', (s) => ownMappings(s.process), 100],
   ["the follower's threads", (s) => s.followers[1].process.threads, 2],
   ["the follower's descriptors", (s) => s.followers[1].process.descriptors, 4],
+  ["the follower's mappings of anything else", (s) => ownMappings(s.followers[1].process), 100],
 ];
 
 /** Node counts mapped memory as external, and a segment takes 8 MiB. */
 const MAPPED_SLACK = 40 * MIB;
 
-const MEMORY: readonly (readonly [...Figure, slackBytes: number])[] = [
-  ['anonymous memory', (s) => s.process.anonymousBytes, 12 * MIB],
+const HEAPS: readonly (readonly [...Figure, slackBytes: number])[] = [
   ['heap', (s) => s.heap.heapBytes, 2 * MIB],
-  ['external memory', (s) => s.heap.externalBytes, MAPPED_SLACK],
   ['array buffers', (s) => s.heap.arrayBufferBytes, 2 * MIB],
   ["the thread's heap", (s) => s.followers[0].heap.heapBytes, 2 * MIB],
-  ["the follower's anonymous memory", (s) => s.followers[1].process.anonymousBytes, 12 * MIB],
   ["the follower's heap", (s) => s.followers[1].heap.heapBytes, 2 * MIB],
+];
+
+const MEMORY: readonly (readonly [...Figure, slackBytes: number])[] = [
+  ['anonymous memory', (s) => ownBytes(s.process), 12 * MIB],
+  ['external memory', (s) => s.heap.externalBytes, MAPPED_SLACK],
+  ["the follower's anonymous memory", (s) => ownBytes(s.followers[1].process), 12 * MIB],
   ["the follower's external memory", (s) => s.followers[1].heap.externalBytes, MAPPED_SLACK],
 ];
 
@@ -126,10 +147,13 @@ export function trendFaults(all: readonly Sample[]): string[] {
   const warmUp = Math.max(3, Math.floor(all.length / 4));
   const samples = all.slice(warmUp);
   if (samples.length < MIN_SAMPLES) return [];
+  const heaps = HEAPS.flatMap(([name, of, slack]) => memoryTrend(name, samples.map(of), slack));
+  if (samples.length < MIN_NOISY_SAMPLES) return heaps;
   return [
+    ...heaps,
     ...COUNTS.flatMap(([name, of, slack]) => countTrend(name, samples.map(of), slack)),
     ...MEMORY.flatMap(([name, of, slack]) => memoryTrend(name, samples.map(of), slack)),
-    ...(samples.length < MIN_LATENCY_SAMPLES ? [] : latencyFaults(samples)),
+    ...latencyFaults(samples),
   ];
 }
 
@@ -196,14 +220,17 @@ function mib(bytes: number): string {
 const COLUMNS: readonly Figure[] = [
   ['round', (s) => s.round],
   ...COUNTS.map(([name, of]): Figure => [name, of]),
+  ['threads started', (s) => s.process.startedThreads],
+  ['all mappings', (s) => s.process.mappings],
   ['mappings of the log', (s) => s.process.logMappings],
+  ['MiB of all anonymous memory', (s) => s.process.anonymousBytes / MIB],
   ['writable mappings', (s) => s.process.writable.length],
   ['descriptors of the log', (s) => s.process.logDescriptors.length],
   ["the follower's mappings", (s) => s.followers[1].process.mappings],
   ['files of the log', (s) => s.logFiles],
   ['MiB of the log', (s) => s.logBytes / MIB],
   ['MiB resident', (s) => s.process.residentBytes / MIB],
-  ...MEMORY.map(([name, of]): Figure => [`MiB of ${name}`, (s) => of(s) / MIB]),
+  ...[...HEAPS, ...MEMORY].map(([name, of]): Figure => [`MiB of ${name}`, (s) => of(s) / MIB]),
   ['µs p50 of timers', (s) => s.timer.p50Us],
   ...LATENCY.map(([name, of]): Figure => [`µs ${name}`, of]),
   ['µs most of append', (s) => s.append.maxUs],

@@ -12,6 +12,8 @@ export interface ProcessMeasures {
   /** All that is in memory, mapped files included. */
   readonly residentBytes: number;
   readonly threads: number;
+  /** Threads of Node's that have ever been started. */
+  readonly startedThreads: number;
   readonly descriptors: number;
   /** Those of files of the log. */
   readonly logDescriptors: readonly string[];
@@ -29,6 +31,9 @@ export interface HeapMeasures {
   readonly externalBytes: number;
   readonly arrayBufferBytes: number;
 }
+
+let startedThreads = 0;
+process.on('worker', () => startedThreads++);
 
 setFlagsFromString('--expose-gc');
 const gc = runInNewContext('gc') as () => void;
@@ -57,6 +62,7 @@ export function measureProcess(log: string): ProcessMeasures {
   return {
     anonymousBytes: kilobytes('RssAnon'),
     residentBytes: kilobytes('VmRSS'),
+    startedThreads,
     threads: readdirSync('/proc/self/task').length,
     descriptors: descriptors.length,
     logDescriptors: logDescriptors.map((path) => basename(path)).sort(),
