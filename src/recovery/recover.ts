@@ -241,6 +241,7 @@ class Recovery {
       copyRange(window, from, from + length, (bytes, at) => writeFully(fd, bytes, at - from, path));
       syncFile(fd, path);
     } catch (error) {
+      // Half a copy is none; on a full disk it would take what room comes back, at every attempt.
       deleteQuietly(path);
       throw error;
     } finally {

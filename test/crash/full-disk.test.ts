@@ -6,10 +6,12 @@ import {
   StorageError,
   openAppender,
   openReader,
+  repairLog,
   type Appender,
   type AppenderOptions,
 } from '../../src/index.js';
-import { readAll, segmentsOf } from '../support/log-damage.js';
+import { dieWith } from '../support/dying.js';
+import { flipBit, readAll, segmentFile, segmentsOf } from '../support/log-damage.js';
 import { canMountTmpfs, fill, mountTmpfs } from '../support/small-file-system.js';
 import { bytes } from '../support/temporary-log.js';
 
@@ -113,6 +115,29 @@ describe.skipIf(!canMountTmpfs())(
       reader.close();
       await again.close();
       expect(readAll(log)).toEqual(names(2));
+    });
+
+    it('a recovery or repair that is refused takes no room for good, and succeeds later', async () => {
+      const directory = mountTmpfs(1024) as string;
+      const log = join(directory, 'log');
+      const options: AppenderOptions = { segmentSizeBytes: 256 * 1024, maintenance: false };
+      dieWith(log, { ...options, flush: 'none' }, ['append', 2000]);
+      // The first frame is damaged, so all of them are a torn tail.
+      flipBit(segmentFile(log, 0), 4096 + 100);
+      const aside = (): string[] => readdirSync(join(log, 'aside'));
+      const temporaries = (): string[] => readdirSync(log).filter((file) => file.endsWith('.tmp'));
+      const ballast = fill(directory, 60);
+      for (let i = 0; i < 3; i++) {
+        expect(() => openAppender(log, options)).toThrow(StorageError);
+        expect(aside()).toEqual([]);
+        expect(() => repairLog(log)).toThrow(StorageError);
+        expect(temporaries()).toEqual([]);
+      }
+      rmSync(ballast);
+      const appender = openAppender(log, options);
+      expect(appender.recovery.tornTail?.lengthBytes).toBeGreaterThan(100_000);
+      expect(aside()).toHaveLength(1);
+      await appender.close();
     });
 
     it('the first opening of a log is refused, and succeeds when space returns', async () => {
