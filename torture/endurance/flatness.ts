@@ -56,8 +56,8 @@ const BESIDE_DESCRIPTORS = 8;
 
 export function countFaults(sample: Sample, limits: FileLimits): string[] {
   const { process, followers, logFiles, logBytes } = sample;
-  const mine = (READING_THREADS * limits.maxFiles + 2 * WRITTEN_SEGMENTS + PAGES) | 0;
-  const others = limits.maxFiles + PAGES;
+  const mine = READING_THREADS * logFiles + 2 * WRITTEN_SEGMENTS + PAGES;
+  const others = logFiles + PAGES;
   const child = followers[1].process;
   return [
     ...staleOf('this process', process),
