@@ -2,7 +2,9 @@
  * What a schema says about itself: the `///` comments of its `.fbs`, as `flatc --bfbs-comments` keeps them.
  * Nothing but generated code and schemas made of others needs them, so they are no part of the model. Slots are those of reflection.fbs.
  */
+import { MalformedEventError, SchemaError } from '../errors.js';
 import { DISTANCE_BYTES, FlatBytes } from './flat-bytes.js';
+import { MAX_EXCESS } from './limits.js';
 
 const SCHEMA = { objects: 0, enums: 1 } as const;
 const OBJECT = { name: 0, members: 1, documentation: 6 } as const;
@@ -13,14 +15,18 @@ const ENUM_VALUE = { name: 0, documentation: 4 } as const;
 /** Lines by what they are about: `space.Table`, `space.Table.field`, `space.Enum`, `space.Enum.Value`. */
 export type Documentation = ReadonlyMap<string, readonly string[]>;
 
-/** Of a `.bfbs` file that `decodeSchema` has accepted. */
+/**
+ * Of a `.bfbs` file that `decodeSchema` has accepted; its comments nobody has looked at before.
+ * @throws {SchemaError} they are damaged, or many lines are the same bytes and add up to too much
+ */
 export function readDocumentation(bfbs: Uint8Array): Documentation {
-  const flat = new FlatBytes(bfbs);
-  const found = new Map<string, readonly string[]>();
-  const root = flat.root();
-  for (const at of distances(flat, root, SCHEMA.objects)) collect(flat, at, OBJECT, FIELD, found);
-  for (const at of distances(flat, root, SCHEMA.enums)) collect(flat, at, ENUM, ENUM_VALUE, found);
-  return found;
+  try {
+    return new Reading(bfbs).documentation();
+  } catch (error) {
+    if (!(error instanceof MalformedEventError)) throw error;
+    const why = `${error.reason}, at byte ${error.position}`;
+    throw new SchemaError(`Cannot read the comments of the schema: ${why}`, { cause: error });
+  }
 }
 
 interface Slots {
@@ -28,34 +34,54 @@ interface Slots {
   readonly documentation: number;
 }
 
-function collect(
-  flat: FlatBytes,
-  at: number,
-  of: Slots & { readonly members: number },
-  ofMember: Slots,
-  into: Map<string, readonly string[]>,
-): void {
-  const name = text(flat, at, of.name);
-  into.set(name, lines(flat, at, of.documentation));
-  for (const member of distances(flat, at, of.members)) {
-    const lineage = `${name}.${text(flat, member, ofMember.name)}`;
-    into.set(lineage, lines(flat, member, ofMember.documentation));
+class Reading {
+  readonly #flat: FlatBytes;
+  readonly #found = new Map<string, readonly string[]>();
+  /** Bytes of lines that may still be read, each as often as it is met. */
+  #left: number;
+
+  constructor(bfbs: Uint8Array) {
+    this.#flat = new FlatBytes(bfbs);
+    this.#left = bfbs.length + MAX_EXCESS;
   }
-}
 
-function lines(flat: FlatBytes, at: number, slot: number): string[] {
-  return distances(flat, at, slot).map((line) => flat.string(line).trim());
-}
+  documentation(): Documentation {
+    const root = this.#flat.root();
+    for (const at of this.#distances(root, SCHEMA.objects)) this.#collect(at, OBJECT, FIELD);
+    for (const at of this.#distances(root, SCHEMA.enums)) this.#collect(at, ENUM, ENUM_VALUE);
+    return this.#found;
+  }
 
-function text(flat: FlatBytes, at: number, slot: number): string {
-  return flat.string(flat.follow(flat.field(at, slot, DISTANCE_BYTES)));
-}
+  #collect(at: number, of: Slots & { readonly members: number }, ofMember: Slots): void {
+    const name = this.#text(at, of.name);
+    this.#found.set(name, this.#lines(at, of.documentation));
+    for (const member of this.#distances(at, of.members)) {
+      const lineage = `${name}.${this.#text(member, ofMember.name)}`;
+      this.#found.set(lineage, this.#lines(member, ofMember.documentation));
+    }
+  }
 
-/** Where the elements of a vector of tables or strings are; none if it is left out. */
-function distances(flat: FlatBytes, at: number, slot: number): number[] {
-  const field = flat.field(at, slot, DISTANCE_BYTES);
-  if (field === 0) return [];
-  const vector = flat.follow(field);
-  const count = flat.count(vector, DISTANCE_BYTES);
-  return Array.from({ length: count }, (_, i) => flat.follow(vector + 4 + DISTANCE_BYTES * i));
+  #lines(at: number, slot: number): string[] {
+    return this.#distances(at, slot).map((line) => {
+      this.#left -= DISTANCE_BYTES + this.#flat.count(line, 1);
+      if (this.#left < 0)
+        throw new MalformedEventError('lines add up to more than the limit', line);
+      return this.#flat.string(line).trim();
+    });
+  }
+
+  #text(at: number, slot: number): string {
+    return this.#flat.string(this.#flat.follow(this.#flat.field(at, slot, DISTANCE_BYTES)));
+  }
+
+  /** Where the elements of a vector of tables or strings are; none if it is left out. */
+  #distances(at: number, slot: number): number[] {
+    const field = this.#flat.field(at, slot, DISTANCE_BYTES);
+    if (field === 0) return [];
+    const vector = this.#flat.follow(field);
+    const count = this.#flat.count(vector, DISTANCE_BYTES);
+    return Array.from({ length: count }, (_, i) =>
+      this.#flat.follow(vector + 4 + DISTANCE_BYTES * i),
+    );
+  }
 }

@@ -185,4 +185,28 @@ root_type A;`;
     expect(() => generateEventModule(bfbs)).toThrow(SchemaError);
     expect(() => generateEventModule(new Uint8Array(20))).toThrow(SchemaError);
   });
+
+  /** Where the words of a schema say so many elements, and that many lie within it. */
+  const vectorAt = (bfbs: Uint8Array, count: number): number =>
+    new Uint32Array(bfbs.buffer, 0, bfbs.length >> 2).indexOf(count) * 4;
+
+  it('is not made of comments that are damaged', () => {
+    const bfbs = flatc.schema(`/// ${'x'.repeat(999)}\ntable A { x:int; } root_type A;`);
+    const at = vectorAt(bfbs, 1000);
+    new DataView(bfbs.buffer).setUint32(at, 0x7fff_ffff, true);
+    expect(() => generateEventModule(bfbs)).toThrow(SchemaError);
+  });
+
+  it('is not made of lines of comment that are the same bytes, more than there can be', () => {
+    const fbs = `${'///a\n'.repeat(4001)}table A { x:int; } root_type A;`;
+    const bfbs = flatc.schema(fbs);
+    const view = new DataView(bfbs.buffer);
+    const vector = vectorAt(bfbs, 4001);
+    // The last line lies before all others.
+    const last = vector + 4 * 4001;
+    const line = last + view.getUint32(last, true);
+    view.setUint32(line, bfbs.length - line - 4, true);
+    for (let at = vector + 4; at < last; at += 4) view.setUint32(at, line - at, true);
+    expect(() => generateEventModule(bfbs)).toThrow(/add up to more/);
+  });
 });
