@@ -196,6 +196,10 @@ class Recovery {
       flags: FLAG_SALVAGED,
     };
     const crc = sealFrame(segment.words, at, at, open.length, fields, segment.seed);
+    // As in every commit: what comes behind has no records. A reservation that was open may have left
+    // what looks like one, and if this ends before the truncation, the next recovery would salvage it.
+    const next = at + open.length + FRAME_HEADER_BYTES;
+    if (next < segment.header.sizeBytes) segment.words[next >> 2] = 0;
     publishFrame(segment.words, at, open.length);
     const walked = this.#survey.walked.at(-1) as WalkedSegment;
     const entry = FIRST_ENTRY + (tail.offset - tail.base);
