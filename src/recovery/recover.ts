@@ -107,7 +107,11 @@ export function recoverLog(
   const damage = survey.lost ?? survey.damage;
   if (damage !== undefined) throw damage;
   deleteTemporaries(directory);
-  deleteLeftovers(directory, survey.checkpoint.startOffset);
+  deleteLeftovers(directory, survey.checkpoint.startOffset, () => {
+    // The start may be in the page cache only, of an appender that died while it was written. On a disk
+    // that knows an older one, segments would be missing.
+    control.writeCheckpoint({});
+  });
   const last = survey.segments.at(-1);
   const recovery = new Recovery(directory, survey, stamp);
   if (last === undefined) return recovery.withoutSegments();

@@ -52,16 +52,23 @@ export function clearTemporaries(directory: string): void {
  * Deletes what an appender that was killed has left behind: the segments below the start, which a
  * `dropBefore` had not come to, and indexes without a segment, whose roll was interrupted between the
  * two renames. An index holds nothing that its segment does not; whoever has one mapped keeps it.
+ * `beforeDeleting` is called if there is anything to be deleted.
  */
-export function deleteLeftovers(directory: string, startOffset: number): void {
+export function deleteLeftovers(
+  directory: string,
+  startOffset: number,
+  beforeDeleting: () => void,
+): void {
   const names = listNames(directory);
   const segments = new Set(names.map(segmentBaseOf));
   const left = names.filter((name) => {
     const base = segmentBaseOf(name) ?? indexBaseOf(name);
     return base !== undefined && (base < startOffset || !segments.has(base));
   });
+  if (left.length === 0) return;
+  beforeDeleting();
   for (const name of left.sort()) deleteFile(join(directory, name));
-  if (left.length > 0) syncDirectory(directory);
+  syncDirectory(directory);
 }
 
 /** Deletes a file that may be gone already. */
