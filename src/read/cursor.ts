@@ -122,9 +122,14 @@ export class Cursor implements RecordView {
    */
   previous(): boolean {
     if (this.#source.isClosed) this.#refuse();
-    let offset = (this.#position > 0 ? this.#offset : this.#nextOffset) - 1;
+    // What lies before a record that was reached is there, even if the count, which is stored after the
+    // position, does not include it yet.
+    const isStanding = this.#position > 0;
+    let offset = (isStanding ? this.#offset : this.#nextOffset) - 1;
     if (offset >= this.#end) offset = this.#end - 1;
-    if (!this.#isKnown(offset) && !this.#isBelowBound(offset)) offset = this.#source.bound() - 1;
+    if (!isStanding && !this.#isKnown(offset) && !this.#isBelowBound(offset)) {
+      offset = this.#source.bound() - 1;
+    }
     for (;;) {
       if (!this.#isKnown(offset) && !this.#isAboveStart(offset)) return false;
       const skipTo = this.#standOn(offset);
