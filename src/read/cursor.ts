@@ -529,7 +529,14 @@ export class Cursor implements RecordView {
   /** A log whose appender died may end in damage; that must not look like its end. */
   #atEnd(): boolean {
     const { segments } = this.#source;
-    if (segments.refresh()) return this.#walkOn();
+    const hasNews = segments.refresh();
+    // What the reader has let go of learns nothing more: where its bounds were found by a walk, not even
+    // that it was sealed.
+    if (this.#segment?.isReleased === true && this.#frameEnd !== SEEKING) {
+      this.#frameEnd = SEEKING;
+      return this.#walkOn();
+    }
+    if (hasNews) return this.#walkOn();
     if (segments.damage !== undefined) throw segments.damage;
     return false;
   }

@@ -453,6 +453,11 @@ export class ReadableSegment {
     this.#unmapIfFree();
   }
 
+  /** Whether its reader is done with it, though somebody may still show it. */
+  get isReleased(): boolean {
+    return this.#isReleased;
+  }
+
   #unmapIfFree(): void {
     if (this.#holders > 0 || this.#isUnmapped) return;
     this.#isUnmapped = true;
