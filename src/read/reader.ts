@@ -207,7 +207,9 @@ export class Reader {
     while (low < high) {
       const middle = Math.floor((low + high) / 2);
       const time = this.#timeAtOrAfter(middle, high);
-      if (time.timeMs < timeMs) low = time.offset + 1;
+      // Dropped meanwhile: what is asked for is among the rest.
+      if (time === undefined) low = Math.max(middle + 1, this.startOffset);
+      else if (time.timeMs < timeMs) low = time.offset + 1;
       else high = middle;
     }
     return low;
@@ -321,14 +323,17 @@ export class Reader {
     return from;
   }
 
-  /** Time of the record at `offset`, or of the next that was not lost. */
-  #timeAtOrAfter(offset: number, end: number): { offset: number; timeMs: number } {
+  /** Time of the record at `offset`, or of the next that was not lost; `undefined` if it was dropped. */
+  #timeAtOrAfter(offset: number, end: number): { offset: number; timeMs: number } | undefined {
     const cursor = new Cursor(this.#source, end);
     cursor.seek(offset);
     try {
       return cursor.next()
         ? { offset: cursor.offset, timeMs: cursor.timeMs }
         : { offset: end - 1, timeMs: Infinity };
+    } catch (error) {
+      if (error instanceof OffsetOutOfRangeError && offset < this.startOffset) return undefined;
+      throw error;
     } finally {
       cursor.close();
     }
