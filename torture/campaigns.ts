@@ -18,6 +18,7 @@ const CAMPAIGNS: Readonly<Record<string, Load>> = {
   'power-cuts': () => import('./campaigns/power-cuts.js'),
   'crash-points': () => import('./campaigns/crash-points.js'),
   rules: () => import('./campaigns/rules.js'),
+  readers: () => import('./campaigns/readers.js'),
 };
 
 export const CAMPAIGN_NAMES: readonly string[] = Object.keys(CAMPAIGNS);
