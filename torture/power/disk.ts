@@ -83,7 +83,8 @@ export class Disk {
     const isOfInterest = INTERESTING.has(call.name);
     if (isOfInterest) moment(`before ${call.name}`);
     const result = this.#handle(call, proceed);
-    if (isOfInterest) moment(`after ${call.name}`);
+    // Not behind a C function: what is done there would change the errno that it has left.
+    if (isOfInterest && call.kind === 'fs') moment(`after ${call.name}`);
     return result;
   }
 

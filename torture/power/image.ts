@@ -6,6 +6,7 @@
 import { below, pick } from '../random.js';
 import { DIRECTORY, apply, directoryOf } from './disk.js';
 import type { DiskMoment, FileMoment, NameChange } from './disk.js';
+import { framesOf } from './frames.js';
 
 export interface Image {
   /** By path. */
@@ -83,6 +84,33 @@ export function* imagesOf(moment: DiskMoment, budget: Budget, random: Random): G
     if (isNew(open === pages ? PAGE_BYTES : SECTOR_BYTES, outcome)) yield build(open, outcome);
   }
   yield* tornSlots(sectors, random);
+}
+
+/**
+ * Harsher than a power cut, and yet nothing may come of it: everything has arrived but the zeros that
+ * recovery has stored at the beginning of this life, to the byte. What it has dropped lies behind what came
+ * since, and only the chain tells that it does not follow. `before`: files as the last cut has left them.
+ */
+export function withoutZeros(
+  moment: DiskMoment,
+  before: ReadonlyMap<string, Uint8Array>,
+): Image | undefined {
+  const open = whatIsOpen(moment, SECTOR_BYTES);
+  const changes = moment.changes.map(() => true);
+  const units = open.units.map(({ options }) => options.length - 1);
+  const label = 'everything but the zeros of recovery';
+  const image = build(open, { label, units, sizes: new Map(), changes });
+  let isOther = false;
+  for (const [name, content] of image.files) {
+    const old = before.get(name);
+    if (!isSegment(`/${name}`) || old?.length !== content.length) continue;
+    const frames = [...framesOf(content as Buffer)];
+    const end = frames.at(-1)?.end ?? PAGE_BYTES;
+    if (old.subarray(end).every((byte) => byte === 0)) continue;
+    content.set(old.subarray(end), end);
+    isOther = true;
+  }
+  return isOther ? image : undefined;
 }
 
 /** Whether two moments cannot be told apart by what a cut leaves of them. */
@@ -293,12 +321,13 @@ function* halfFrames({ units }: Open, make: Make, random: Random): Generator<Out
 }
 
 /** Frames by their magic, wherever they are. */
-export function framesIn(content: Buffer): { at: number; length: number }[] {
-  const frames: { at: number; length: number }[] = [];
+export function framesIn(content: Buffer): { at: number; length: number; from: number }[] {
+  const frames: { at: number; length: number; from: number }[] = [];
   for (let at = PAGE_BYTES; at + 64 <= content.length; at += 8) {
     if (content.readUInt32LE(at + 60) !== FRAME_MAGIC) continue;
     const length = content.readUInt32LE(at);
-    if (length >= 64 && at + length <= content.length) frames.push({ at, length });
+    if (length < 64 || at + length > content.length) continue;
+    frames.push({ at, length, from: Number(content.readBigUInt64LE(at + 8)) });
   }
   return frames;
 }

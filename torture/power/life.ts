@@ -12,7 +12,7 @@ import { below, pick } from '../random.js';
 import { checkImage, removeFolder, writeImage, type Found } from './check.js';
 import { Disk, type DiskMoment } from './disk.js';
 import { flushedIn, frameAt, isSegmentName } from './frames.js';
-import { imagesOf, isSameMoment, type Image } from './image.js';
+import { framesIn, imagesOf, isSameMoment, withoutZeros, type Image } from './image.js';
 import { makeRecord, type Promised, type Range } from './promise.js';
 
 type Library = typeof Stratalog;
@@ -29,7 +29,9 @@ export interface Libraries {
 
 const LIVES = 5;
 /** In each life. */
-const IMAGES = 100;
+const IMAGES = 120;
+/** How much rarer moments are than usual: some lives are looked at closely, some last. */
+const RARITIES = [0.5, 2, 8];
 const LENGTHS = [0, 16, 48, 48, 48, 200, 200, 456, 1000, 2000, 5000];
 /** Between two moments, in statements of the library, by what is done. */
 const STEPS_BETWEEN = { open: 2000, work: 600, repair: 3000 };
@@ -41,6 +43,8 @@ type Pace = keyof typeof STEPS_BETWEEN;
 interface Moment {
   readonly disk: DiskMoment;
   readonly promised: Promised;
+  /** What this life has begun with, if what its recovery has dropped lies behind what came since. */
+  readonly before: ReadonlyMap<string, Uint8Array> | undefined;
 }
 
 /** An image that was accepted: the log may go on from there. */
@@ -77,6 +81,7 @@ export class Life {
   // --- What is going on ---
   #what = '';
   #pace: Pace = 'work';
+  #rarity = 1;
   #untilMoment = 0;
   #untilDeath = Infinity;
   #isDead = false;
@@ -87,6 +92,8 @@ export class Life {
   #lastMoment: DiskMoment | undefined;
   #images = 0;
   #survivor: Survivor | undefined;
+  /** What the last cut has left. */
+  #before: ReadonlyMap<string, Uint8Array> | undefined;
 
   constructor(libraries: Libraries, round: Round) {
     this.#libraries = libraries;
@@ -98,8 +105,12 @@ export class Life {
   async run(): Promise<void> {
     for (let life = 0; life < LIVES; life++) {
       this.#images = 0;
+      this.#rarity = pick(this.#random, RARITIES);
       await this.#open();
-      const steps = 4 + below(this.#random, 40);
+      await this.#do('mimic', 'work', (appender) => this.#mimic(appender));
+      this.#acknowledge();
+      if (this.#appender === undefined) await this.#reopen();
+      const steps = 4 + below(this.#random, 20 * (1 + this.#rarity));
       for (let i = 0; i < steps && this.#images < IMAGES; i++) await this.#act();
       await this.#cut(life === LIVES - 1);
     }
@@ -179,8 +190,8 @@ export class Life {
     if (kind < 0.6) return { name: 'reserve', run: (appender) => this.#reserve(appender) };
     if (kind < 0.74) return { name: 'commit', run: (appender) => appender.commit() };
     if (kind < 0.86) return { name: 'flush', run: (appender) => appender.flush() };
-    if (kind < 0.9) return { name: 'tick', run: () => this.#tick?.() };
-    if (kind < 0.95) return { name: 'drop', run: (appender) => this.#drop(appender) };
+    if (kind < 0.92) return { name: 'tick', run: () => this.#tick?.() };
+    if (kind < 0.96) return { name: 'drop', run: (appender) => this.#drop(appender) };
     return { name: 'close', run: (appender) => this.#close(appender) };
   }
 
@@ -199,6 +210,32 @@ export class Life {
       this.#batches.push({ from, to: from + count });
       appender.appendBatch(batch);
     }
+  }
+
+  /**
+   * Fills the place of a frame that recovery has dropped with one of the same length and count, so that
+   * the frame that was behind it would follow, if anything were left of it.
+   */
+  #mimic(appender: Appender): void {
+    const { base, usedBytes } = appender.activeSegment;
+    const from = appender.nextOffset;
+    const place = { base, tail: usedBytes };
+    const dropped = this.#before === undefined ? [] : framesBehind(this.#before, place);
+    const behind = dropped.find((frame) => frame.at > usedBytes && frame.from > from);
+    if (behind === undefined || behind.from > from + 100) return;
+    const count = behind.from - from;
+    const rest = behind.at - usedBytes - 64 - count * 8;
+    if (rest < 0) return;
+    const batch = Array.from({ length: count }, (_, i) =>
+      makeRecord(from + i, this.#session, i === 0 ? rest : 0),
+    );
+    this.#round.count('frames in the place of dropped ones');
+    this.#records.push(...batch);
+    this.#batches.push({ from, to: from + count });
+    appender.appendBatch(batch);
+    appender.commit();
+    this.#acknowledge();
+    this.#moment('behind the frame');
   }
 
   #reserve(appender: Appender): void {
@@ -221,7 +258,9 @@ export class Life {
     this.#start = { from: start, to: start };
   }
 
+  /** Some logs are closed with a segment at their end that nothing has been put into. */
   async #close(appender: Appender): Promise<void> {
+    if (this.#random() < 0.4) appender.reserve(appender.maxRecordBytes).abandon();
     await appender.close();
     this.#flushed = Math.max(this.#flushed, appender.committedOffset);
     this.#appended = appender.committedOffset;
@@ -257,6 +296,7 @@ export class Life {
     if (frame.from < this.#start.from) return;
     this.#disk.damage(path, position, Buffer.of((content[position] as number) ^ 0x10));
     this.#isDamaged = true;
+    this.#before = undefined;
     this.#lost.push({ from: frame.from, to: frame.to });
     this.#round.count('damaged logs');
   }
@@ -293,7 +333,7 @@ export class Life {
     this.#goOnFrom(survivor);
   }
 
-  #goOnFrom({ promised, found }: Survivor): void {
+  #goOnFrom({ image, promised, found }: Survivor): void {
     this.#records = promised.records.slice(0, found.end) as Buffer[];
     this.#batches = promised.batches.filter(({ to }) => to <= found.end);
     this.#lost = [...promised.lost];
@@ -302,6 +342,7 @@ export class Life {
     this.#start = { from: found.start, to: found.start };
     this.#isCreated = !promised.mayBeAbsent;
     this.#isDamaged = promised.isDamaged;
+    this.#before = promised.isDamaged ? undefined : image.files;
     this.#survivor = this.#lastMoment = undefined;
     this.#round.count('cuts lived through');
   }
@@ -313,7 +354,8 @@ export class Life {
       if (where !== 'idle' || this.#survivor !== undefined) return;
     }
     this.#lastMoment = disk;
-    this.#moments.push({ disk, promised: this.#promised(where, disk) });
+    const before = this.#appender === undefined ? undefined : this.#before;
+    this.#moments.push({ disk, promised: this.#promised(where, disk), before });
   }
 
   #promised(where: string, disk: DiskMoment): Promised {
@@ -337,28 +379,46 @@ export class Life {
     for (const moment of this.#moments.splice(0)) await this.#checkMoment(moment);
   }
 
-  async #checkMoment({ disk, promised }: Moment): Promise<void> {
+  async #checkMoment({ disk, promised, before }: Moment): Promise<void> {
     const random = this.#random;
     this.#round.count('moments');
     const budget = { random: 8, exhaustive: random() < 0.02 ? 1024 : 16 };
     const folder = join(this.#round.folder, 'image');
     for (const image of imagesOf(disk, budget, random)) {
-      writeImage(image, folder);
-      const options = { goOn: random() < 0.05 };
-      const checking = this.#libraries.checking;
-      try {
-        const found = await checkImage(checking, join(folder, 'log'), promised, options);
-        if (this.#survivor === undefined || random() < 0.2) {
-          this.#survivor = { image, promised, found };
-        }
-      } catch (error) {
-        this.#keep(image);
-        throw explained(error, image, promised);
+      const found = await this.#checkImage(image, promised, folder, false);
+      // What was dropped is what could come back.
+      if (
+        this.#survivor === undefined ||
+        random() < (framesBehind(image.files, found).length > 0 ? 0.8 : 0.1)
+      ) {
+        this.#survivor = { image, promised, found };
       }
-      this.#images++;
-      this.#round.count('images');
+    }
+    const stale = before === undefined ? undefined : withoutZeros(disk, before);
+    if (stale !== undefined) {
+      await this.#checkImage(stale, promised, folder, true);
+      this.#round.count('images without the zeros of recovery');
     }
     removeFolder(folder);
+  }
+
+  async #checkImage(
+    image: Image,
+    promised: Promised,
+    folder: string,
+    mayHaveRest: boolean,
+  ): Promise<Found> {
+    writeImage(image, folder);
+    this.#images++;
+    this.#round.count('images');
+    const options = { goOn: this.#random() < 0.05, mayHaveRest };
+    try {
+      const log = join(folder, 'log');
+      return await checkImage(this.#libraries.checking, log, promised, options);
+    } catch (error) {
+      this.#keep(image);
+      throw explained(error, image, promised);
+    }
   }
 
   /** As the cut has left it, beside what was made of it. */
@@ -386,7 +446,7 @@ export class Life {
     hooks.system = (call, proceed) => {
       if (this.#isDead) throw new Death();
       return this.#disk.handle(call, proceed, (where) => {
-        if (this.#random() < CALLS_SHARE[this.#pace]) this.#moment(where);
+        if (this.#random() * this.#rarity < CALLS_SHARE[this.#pace]) this.#moment(where);
       });
     };
     const ended: { error?: unknown }[] = [];
@@ -414,16 +474,16 @@ export class Life {
   }
 
   #nextMoment(): number {
-    return Math.ceil(-Math.log(1 - this.#random()) * STEPS_BETWEEN[this.#pace]);
+    return Math.ceil(-Math.log(1 - this.#random()) * STEPS_BETWEEN[this.#pace] * this.#rarity);
   }
 
   /** The timer of a log ticks when it is told to; and nobody else hears of a death. */
   #replaceTimers(): () => void {
     const { setInterval, queueMicrotask } = globalThis;
-    globalThis.setInterval = ((callback: () => void) => {
+    globalThis.setInterval = (callback: () => void) => {
       this.#tick = callback;
       return setInterval(() => {}, 2 ** 31 - 1);
-    });
+    };
     globalThis.queueMicrotask = (callback) =>
       queueMicrotask(() => {
         try {
@@ -465,6 +525,15 @@ export class Life {
     await this.#listen(() => appender.close());
     this.#appender = undefined;
   }
+}
+
+/** Frames that lie behind the tail, whole or not: recovery drops them. */
+function framesBehind(
+  files: ReadonlyMap<string, Uint8Array>,
+  { base, tail }: Pick<Found, 'base' | 'tail'>,
+): ReturnType<typeof framesIn> {
+  const content = files.get(`log/${String(base).padStart(20, '0')}.log`);
+  return content === undefined ? [] : framesIn(content as Buffer).filter(({ at }) => at >= tail);
 }
 
 function explained(error: unknown, image: Image, promised: Promised): Error {

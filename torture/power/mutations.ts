@@ -23,13 +23,16 @@ export const MUTATIONS: Readonly<Record<string, readonly Mutation[]>> = {
   'flushed-before-sync': [
     {
       file: FLUSHER,
-      find: 'let synced = 0;',
-      replace: `let synced = 0;
-        for (const [i, { target }] of this.#entries.entries()) {
-            Atomics.store(target.words, FLUSHED_POSITION + 1, bounds[i].position);
-        }`,
+      find: 'synced += this.#sync(entry, bounds[i]);',
+      replace: `if (Atomics.exchange(entry.target.words, FLUSHED_POSITION, bounds[i].position) !== bounds[i].position) {
+                    syncFile(entry.target.fd, entry.target.path);
+                    if (!entry.named) syncDirectory(this.#directory);
+                    entry.named = true;
+                    synced++;
+                }`,
     },
   ],
+  'empty-segment-unsynced': [{ file: FLUSHER, find: 'this.#syncNewSegments();', replace: '' }],
   'no-sync-after-recovery': [
     { file: RECOVER, find: 'this.#storeAgain(segment, salvage.tail);', replace: '' },
   ],
