@@ -19,7 +19,14 @@ import {
 } from '../format/control-page.js';
 import { PAGE_BYTES, type LogId } from '../format/identity.js';
 import { CONTROL_NAME } from '../format/names.js';
-import { closeQuietly, fileSize, isMissing, isThere, syncFile } from '../mapping/files.js';
+import {
+  checkIsFile,
+  closeQuietly,
+  fileSize,
+  isMissing,
+  isThere,
+  syncFile,
+} from '../mapping/files.js';
 import { Mapping } from '../mapping/mapping.js';
 import { createWhole } from './whole-file.js';
 
@@ -148,6 +155,7 @@ function checkSize(fd: number, path: string): void {
 }
 
 function checkPresent(directory: string, path: string): void {
+  checkIsFile(path, 'a control page');
   try {
     storage('open', path, () => readFileSync(path));
   } catch (error) {

@@ -16,7 +16,7 @@ import {
   writeSlot,
   type TailerInfo,
 } from '../format/readers-page.js';
-import { closeQuietly, isThere } from '../mapping/files.js';
+import { closeQuietly, isThere, whatIsNoFile } from '../mapping/files.js';
 import { Mapping } from '../mapping/mapping.js';
 import { isByteLocked, lockByte, unlockByte } from '../mapping/native.js';
 import { createWhole } from './whole-file.js';
@@ -128,7 +128,7 @@ export function listTailers(directory: string, logId: LogId): TailerInfo[] {
 }
 
 function isUsable(path: string, logId: LogId): boolean {
-  if (!isThere(path)) return false;
+  if (!isThere(path) || whatIsNoFile(path) !== undefined) return false;
   const page = storage('read', path, () => readFileSync(path));
   if (page.length !== PAGE_BYTES) return false;
   try {

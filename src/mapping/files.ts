@@ -4,6 +4,7 @@ import {
   fdatasyncSync,
   fstatSync,
   fsyncSync,
+  lstatSync,
   openSync,
   readSync,
   statSync,
@@ -11,7 +12,7 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
-import { StorageError, storage } from '../errors.js';
+import { CorruptionError, StorageError, storage } from '../errors.js';
 import { fallocate, zeroRange } from './native.js';
 
 const ZEROS = Buffer.alloc(1024 * 1024);
@@ -118,6 +119,36 @@ export function fileSize(fd: number, path: string): number {
 /** Whether there is something of that name. Unlike `existsSync`, does not say no when it cannot tell. */
 export function isThere(path: string): boolean {
   return storage('look at', path, () => statSync(path, { throwIfNoEntry: false })) !== undefined;
+}
+
+/**
+ * What stands at a path where a file should be: to open a pipe would wait for whoever writes into it, and
+ * a directory opens, but cannot be read. `undefined` if it is a file, or nothing at all.
+ * @throws {StorageError}
+ */
+export function whatIsNoFile(path: string): string | undefined {
+  try {
+    const stats = storage('look at', path, () => statSync(path));
+    if (stats.isFile()) return undefined;
+    return stats.isDirectory() ? 'a directory' : 'something that is no file';
+  } catch (error) {
+    if (error instanceof StorageError && error.errno === 'ELOOP') return 'a link in a loop';
+    if (!isMissing(error)) throw error;
+    return isLink(path) ? 'a link to nothing' : undefined;
+  }
+}
+
+/**
+ * @throws {CorruptionError} something else stands there
+ * @throws {StorageError}
+ */
+export function checkIsFile(path: string, expected: string): void {
+  const found = whatIsNoFile(path);
+  if (found !== undefined) throw new CorruptionError(path, 0, expected, found);
+}
+
+function isLink(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
 }
 
 export function isMissing(error: unknown): boolean {

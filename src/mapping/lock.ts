@@ -5,18 +5,20 @@
  * the mutable words of the log are true, and a reader needs no walk of its own. Both die with their
  * holder, by the kernel's hand; nothing here asks whether a process id is alive.
  */
-import { openSync, readFileSync, ftruncateSync, writeSync } from 'node:fs';
+import { ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import {
+  CorruptionError,
   LogClosedError,
   LogLockedError,
   StorageError,
   storage,
   type LockHolder,
 } from '../errors.js';
+import { PAGE_BYTES } from '../format/identity.js';
 import { LOCK_NAME } from '../format/names.js';
-import { closeQuietly, isMissing } from './files.js';
+import { checkIsFile, closeQuietly, fileSize, isMissing } from './files.js';
 import { isByteLocked, lockByte } from './native.js';
 
 const APPENDER_BYTE = 0;
@@ -34,6 +36,7 @@ export class AppenderLock {
   /** @throws {LogLockedError} */
   static acquire(directory: string): AppenderLock {
     const path = join(directory, LOCK_NAME);
+    checkIsFile(path, 'a lock file');
     const fd = storage('open', path, () => openSync(path, 'a+', 0o644));
     try {
       if (!lockByte(fd, APPENDER_BYTE, path)) {
@@ -122,6 +125,7 @@ function isHeld(path: string, byte: number): boolean {
 
 function openIfThere(path: string): number | undefined {
   try {
+    checkIsFile(path, 'a lock file');
     return storage('open', path, () => openSync(path, 'r'));
   } catch (error) {
     if (isMissing(error)) return undefined;
@@ -129,7 +133,15 @@ function openIfThere(path: string): number | undefined {
   }
 }
 
+/**
+ * What is longer than any holder is another file of the log's under this name, and what it holds must not
+ * go.
+ */
 function writeHolder(fd: number, path: string): void {
+  const size = fileSize(fd, path);
+  if (size >= PAGE_BYTES) {
+    throw new CorruptionError(path, 0, 'a lock file', `a file of ${size} bytes`);
+  }
   const holder: LockHolder = {
     pid: process.pid,
     host: hostname(),

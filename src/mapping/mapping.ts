@@ -15,7 +15,7 @@
  */
 import { fstatSync, openSync } from 'node:fs';
 import { CorruptionError, storage } from '../errors.js';
-import { closeQuietly } from './files.js';
+import { checkIsFile, closeQuietly } from './files.js';
 import { MappingLedger } from './ledger.js';
 import {
   PAGE_SIZE,
@@ -128,6 +128,7 @@ export class Mapping {
    * refused: its missing pages would be SIGBUS.
    */
   static readOnly(path: string, sizeBytes: number): Mapping {
+    checkIsFile(path, `a file of ${sizeBytes} bytes`);
     return storage('open', path, () => {
       const fd = openSync(path, 'r');
       try {

@@ -14,7 +14,7 @@ import {
   indexFileBytes,
 } from '../format/index-header.js';
 import { segmentSeed, type SegmentHeader } from '../format/segment-header.js';
-import { isMissing, readFully } from '../mapping/files.js';
+import { checkIsFile, isMissing, readFully } from '../mapping/files.js';
 import { indexPath, segmentPath } from '../segment/directory.js';
 import { SegmentWindow } from '../segment/segment-window.js';
 
@@ -22,6 +22,7 @@ import { SegmentWindow } from '../segment/segment-window.js';
 export function isIndexSound(directory: string, header: SegmentHeader, isSealed: boolean): boolean {
   const path = indexPath(directory, header.base);
   try {
+    checkIsFile(path, 'an index');
     const fd = storage('open', path, () => openSync(path, 'r'));
     try {
       return doesAgree(fd, path, header, scanOf(directory, header), isSealed);

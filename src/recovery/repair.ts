@@ -16,9 +16,18 @@ import {
   sealFrame,
   writeGapBody,
 } from '../format/frame.js';
+import { findFrame } from '../format/frame-scan.js';
 import { PAGE_BYTES, type LogId } from '../format/identity.js';
 import { alignUp } from '../format/integers.js';
-import { ASIDE_NAME, CONTROL_NAME, segmentName, temporaryName } from '../format/names.js';
+import {
+  ASIDE_NAME,
+  CONTROL_NAME,
+  READERS_NAME,
+  indexBaseOf,
+  segmentBaseOf,
+  segmentName,
+  temporaryName,
+} from '../format/names.js';
 import {
   FIRST_FRAME_AT,
   MAX_SEGMENT_BYTES,
@@ -30,11 +39,12 @@ import {
 import {
   allocateFile,
   closeQuietly,
-  syncDirectory,
-  syncFile,
-  writeFully,
   deleteQuietly,
   isThere,
+  syncDirectory,
+  syncFile,
+  whatIsNoFile,
+  writeFully,
 } from '../mapping/files.js';
 import { AppenderLock } from '../mapping/lock.js';
 import {
@@ -44,6 +54,7 @@ import {
   listNames,
   listSegments,
   segmentPath,
+  setSegmentAside,
 } from '../segment/directory.js';
 import { readHeader } from '../segment/segment-list.js';
 import { SegmentWindow } from '../segment/segment-window.js';
@@ -107,10 +118,11 @@ class Repair {
   }
 
   run(): RepairReport {
+    this.#takeOutWhatIsNoFile();
     const control = this.#openControl();
     try {
       this.#restoreNames(control.logId);
-      const found = inspectLog(this.#directory, control, this.#progress);
+      const found = this.#inspectWithoutStrays(control);
       if (found.damage.length > 0) this.#mend(found, control);
       else this.#dropDamagedIndexes(found);
       const recovered = recoverLog(this.#directory, control, {
@@ -130,32 +142,72 @@ class Repair {
     }
   }
 
-  /** A control page that is missing or damaged is built anew from the segments. */
+  /** Directories, pipes and links to nothing, at names that are those of files: these are missing then. */
+  #takeOutWhatIsNoFile(): void {
+    const names = listNames(this.#directory).filter(isFileOfLog);
+    for (const name of names) {
+      const path = join(this.#directory, name);
+      if (whatIsNoFile(path) === undefined) continue;
+      const target = asidePath(this.#directory, `${name}.${this.#label}`);
+      storage('set aside', path, () => renameSync(path, target));
+      syncDirectory(this.#directory);
+      this.#setAside.push(target);
+    }
+  }
+
+  /**
+   * A file that bears a segment's name, is none of this log, and whose offset lies among records that
+   * another segment holds, has strayed in here. It would cut that segment in two.
+   */
+  #inspectWithoutStrays(control: ControlFile): Inspection {
+    const found = inspectLog(this.#directory, control, this.#progress);
+    const strays = found.listed.filter(({ base, header }) => {
+      return (
+        header === undefined && found.runs.some((run) => run.offset < base && base < run.endOffset)
+      );
+    });
+    if (strays.length === 0) return found;
+    for (const { base } of strays) {
+      this.#setAside.push(setSegmentAside(this.#directory, base, this.#label));
+    }
+    return inspectLog(this.#directory, control, this.#progress);
+  }
+
+  /** A control page that is missing, damaged, or of another log is built anew from the segments. */
   #openControl(): ControlFile {
     let control: ControlFile | undefined;
     try {
       control = ControlFile.open(this.#directory, 'write');
       control.checkpoint();
-      return control;
+      const ids = this.#logIdsOfSegments();
+      if (ids.length === 0 || ids.includes(control.logId)) return control;
+      // By that page no segment would be of this log, and all of them be taken for damaged.
+      control.close();
     } catch (error) {
       control?.close();
       if (!(error instanceof LogError) || !['CORRUPTION', 'NOT_A_LOG'].includes(error.code)) {
         throw error;
       }
     }
-    const logId = this.#logIdFromSegments();
+    const [logId] = this.#logIdsOfSegments();
+    if (logId === undefined) {
+      throw new CorruptionError(this.#directory, 0, 'a readable segment header', 'none');
+    }
     this.#keepOriginal(CONTROL_NAME);
     // With its start from the first: one that said 0, and stayed, would make dropped records lost ones.
     createControl(this.#directory, logId, nowNs(), listSegments(this.#directory)[0]);
     return ControlFile.open(this.#directory, 'write');
   }
 
-  /** Segments that bear each other's names get their own back; headers know. */
+  /**
+   * Segments that bear each other's names get their own back. Headers know, unless the header is what
+   * went astray: frames are sealed with the base of their segment.
+   */
   #restoreNames(logId: LogId): void {
     for (const name of listSegments(this.#directory)) {
       const path = segmentPath(this.#directory, name);
       const base = baseByHeader(path, logId);
-      if (base === undefined || base === name) continue;
+      if (base === undefined || base === name || holdsFramesOf(path, logId, name)) continue;
       // Not a temporary name: those are deleted at the next opening.
       const aside = `${segmentName(name)}.${this.#label}${MISPLACED_SUFFIX}`;
       storage('rename', path, () => renameSync(path, asidePath(this.#directory, aside)));
@@ -183,15 +235,16 @@ class Repair {
     if (misplaced.length > 0) syncDirectory(this.#directory);
   }
 
-  #logIdFromSegments(): LogId {
-    for (const base of listSegments(this.#directory)) {
+  /** As far as headers can be read, oldest first. */
+  #logIdsOfSegments(): LogId[] {
+    return listSegments(this.#directory).flatMap((base) => {
       try {
-        return readHeader(segmentPath(this.#directory, base)).logId;
+        return [readHeader(segmentPath(this.#directory, base)).logId];
       } catch (error) {
         if (!(error instanceof LogError)) throw error;
+        return [];
       }
-    }
-    throw new CorruptionError(this.#directory, 0, 'a readable segment header', 'none');
+    });
   }
 
   #mend(found: Inspection, control: ControlFile): void {
@@ -286,6 +339,11 @@ class Repair {
   }
 }
 
+function isFileOfLog(name: string): boolean {
+  if (name === CONTROL_NAME || name === READERS_NAME) return true;
+  return (segmentBaseOf(name) ?? indexBaseOf(name)) !== undefined;
+}
+
 /** Base offset that a segment of this log names in its header; `undefined` if it cannot be told. */
 function baseByHeader(path: string, logId: LogId): number | undefined {
   try {
@@ -294,6 +352,15 @@ function baseByHeader(path: string, logId: LogId): number | undefined {
   } catch (error) {
     if (error instanceof StorageError || !(error instanceof LogError)) throw error;
     return undefined;
+  }
+}
+
+function holdsFramesOf(path: string, logId: LogId, base: number): boolean {
+  const window = new SegmentWindow(path);
+  try {
+    return findFrame(window, FIRST_FRAME_AT, segmentSeed(logId, base)) !== undefined;
+  } finally {
+    window.close();
   }
 }
 

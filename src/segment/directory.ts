@@ -10,7 +10,7 @@ import {
   segmentBaseOf,
   segmentName,
 } from '../format/names.js';
-import { isMissing, syncDirectory } from '../mapping/files.js';
+import { isMissing, syncDirectory, whatIsNoFile } from '../mapping/files.js';
 
 export function listNames(directory: string): string[] {
   return storage('list', directory, () => readdirSync(directory));
@@ -35,7 +35,9 @@ export function indexPath(directory: string, base: number): string {
 /** Files under temporary names are never part of a log; the appender clears them away at open. */
 export function deleteTemporaries(directory: string): void {
   for (const name of listNames(directory).filter(isTemporaryName)) {
-    deleteFile(join(directory, name));
+    const path = join(directory, name);
+    // A folder of somebody else's is in nobody's way.
+    if (whatIsNoFile(path) !== 'a directory') deleteFile(path);
   }
 }
 

@@ -12,7 +12,7 @@ import { FRAME_OK, FRAME_UNPUBLISHED } from '../format/frame.js';
 import { FrameScan, type ScanFault } from '../format/frame-scan.js';
 import { PAGE_BYTES, type LogId } from '../format/identity.js';
 import { decodeSegmentHeader, segmentSeed, type SegmentHeader } from '../format/segment-header.js';
-import { closeQuietly, fileSize, readFully } from '../mapping/files.js';
+import { checkIsFile, closeQuietly, fileSize, readFully } from '../mapping/files.js';
 import { listSegments, segmentPath } from './directory.js';
 import { SegmentWindow } from './segment-window.js';
 
@@ -85,6 +85,7 @@ export function unusableSegment({ base, path, fault }: ListedSegment, end: numbe
 
 /** Reads a segment's header and checks the size of the file against it. */
 export function readHeader(path: string): SegmentHeader {
+  checkIsFile(path, 'a segment');
   const fd = storage('open', path, () => openSync(path, 'r'));
   try {
     const page = new Uint8Array(PAGE_BYTES);

@@ -5,10 +5,11 @@
 import { openSync } from 'node:fs';
 import { storage } from '../errors.js';
 import type { ByteWindow } from '../format/frame-scan.js';
-import { closeQuietly, fileSize, readFully } from '../mapping/files.js';
+import { closeQuietly, fileSize, readFully, whatIsNoFile } from '../mapping/files.js';
 import { nextData } from '../mapping/native.js';
 
 const WINDOW_BYTES = 1024 * 1024;
+const NO_FILE = -1;
 
 export class SegmentWindow implements ByteWindow {
   readonly path: string;
@@ -19,8 +20,16 @@ export class SegmentWindow implements ByteWindow {
   #start = 0;
   #end = 0;
 
+  /** Over something that is no file, it is empty. */
   constructor(path: string) {
     this.path = path;
+    if (whatIsNoFile(path) !== undefined) {
+      this.fd = NO_FILE;
+      this.sizeBytes = 0;
+      this.words = new Int32Array(0);
+      this.bytes = new Uint8Array(0);
+      return;
+    }
     this.fd = storage('open', path, () => openSync(path, 'r'));
     try {
       this.sizeBytes = fileSize(this.fd, path) & ~7;
@@ -74,7 +83,7 @@ export class SegmentWindow implements ByteWindow {
   }
 
   close(): void {
-    closeQuietly(this.fd);
+    if (this.fd !== NO_FILE) closeQuietly(this.fd);
   }
 
   #fill(position: number, length: number): void {

@@ -32,6 +32,7 @@ import {
   isMissing,
   readFully,
   syncFile,
+  whatIsNoFile,
   writeFully,
 } from '../mapping/files.js';
 import { Mapping } from '../mapping/mapping.js';
@@ -320,6 +321,7 @@ function createIndex(directory: string, header: SegmentHeader): void {
 
 /** What cannot be read now may be sound: only one that is known to be of no use is made anew. */
 function isIndexOf(path: string, header: SegmentHeader): boolean {
+  if (whatIsNoFile(path) !== undefined) return false;
   let fd: number;
   try {
     fd = storage('open', path, () => openSync(path, 'r'));

@@ -108,6 +108,21 @@ it('recovery goes on into the next segment over bytes that turned up behind the 
   expect(readAll(copy)).toEqual(namesOf(0, end));
 });
 
+it('repair keeps the frames of segments whose headers are those of others', async () => {
+  const { log, end } = await closedLog();
+  const [first, second, third] = segmentsOf(log) as [number, number, number];
+  const headerOf = (base: number): Buffer => readFileSync(segmentFile(log, base)).subarray(0, 4096);
+  const copied = copyOf(log);
+  overwrite(segmentFile(copied, second), 0, headerOf(first));
+  const exchanged = copyOf(log);
+  overwrite(segmentFile(exchanged, first), 0, headerOf(third));
+  overwrite(segmentFile(exchanged, third), 0, headerOf(first));
+  for (const damaged of [copied, exchanged]) {
+    expect(repairLog(damaged).lost).toEqual([]);
+    expect(readAll(damaged)).toEqual(namesOf(0, end));
+  }
+});
+
 it('repair makes damaged indexes anew, whatever of them is damaged', async () => {
   const { log, end } = await closedLog();
   for (const segment of segmentsOf(log)) {
