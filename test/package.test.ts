@@ -27,7 +27,11 @@ interface Locked {
 describe('the package', () => {
   it('is published as ESM with types, without a complaint', async () => {
     const { messages } = await publint({ pkgDir: root, strict: true, pack: false });
-    expect(messages).toEqual([]);
+    // What `npm run torture` keeps has manifests of its own, and is not published.
+    const published = messages.filter(
+      (message) => !JSON.stringify(message).includes('./.torture/'),
+    );
+    expect(published).toEqual([]);
     expect(manifest).toMatchObject({ type: 'module', license: 'MIT', engines: { node: '>=20' } });
   });
 

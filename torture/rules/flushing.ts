@@ -229,11 +229,7 @@ export const FLUSH_CLAIMS: readonly Claim[] = [
         '    ftruncateSync(fd, sizeBytes);\n    void [fallocate, path];\n',
       ),
     ],
-    caughtBy: {
-      kind: 'tests',
-      tests: [test('crash/full-disk', 'append is refused, and goes on when space returns')],
-      without: 'crash',
-    },
+    caughtBy: tests(PREPARES),
   },
   {
     id: '11b',

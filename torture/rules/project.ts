@@ -19,7 +19,7 @@ const COPIED = [
 const PATIENCE_MS = 600_000;
 
 /** How a test ended. */
-export type Ending = 'passed' | 'failed' | 'hung' | 'skipped';
+export type Ending = 'passed' | 'failed' | 'hung' | 'cut short' | 'skipped';
 
 export interface TestRun {
   readonly file: string;
@@ -111,6 +111,8 @@ function readReport(
 
 function endingOf(status: string, message: string): Ending {
   if (status === 'passed') return 'passed';
+  // It had begun, or was to begin, when the process of its file ended.
+  if (status === 'pending') return 'cut short';
   if (status !== 'failed') return 'skipped';
   return message.includes('Test timed out') ? 'hung' : 'failed';
 }
