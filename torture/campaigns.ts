@@ -11,6 +11,7 @@ const CAMPAIGNS: Readonly<Record<string, Load>> = {
   endurance: () => import('./campaigns/endurance.js'),
   shutdowns: () => import('./campaigns/shutdowns.js'),
   'full-disks': () => import('./campaigns/full-disks.js'),
+  segments: () => import('./campaigns/segments.js'),
   pages: () => import('./campaigns/pages.js'),
   truncations: () => import('./campaigns/truncations.js'),
   'bit-flips': () => import('./campaigns/bit-flips.js'),
