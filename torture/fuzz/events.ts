@@ -111,7 +111,7 @@ function bfbs({ index }: Library, samples: readonly Sample[]): Target {
       'events/generate/',
     ],
     maxBytes: 8192,
-    executions: 4000,
+    executions: 30_000,
     seeds: samples.map((sample) => sample.bfbs),
     words: [...WORDS, ...ascii('__proto__', 'constructor', '*/', 'x.y', '$', '\u2028')],
     run(input) {
@@ -177,7 +177,7 @@ function event(library: Library, samples: readonly Sample[]): Target {
       'events/json',
     ],
     maxBytes,
-    executions: 15_000,
+    executions: 8000,
     seeds: samples.flatMap(({ events }, i) => events.map((each) => Uint8Array.from([i, ...each]))),
     words: WORDS,
     run(input) {
@@ -362,7 +362,7 @@ function jsonEvent({ index }: Library, samples: readonly Sample[]): Target {
     name: 'json-event',
     files: ['events/json', 'events/check', 'events/values', 'events/enum-names'],
     maxBytes: 2048,
-    executions: 25_000,
+    executions: 15_000,
     seeds: samples.flatMap(({ json }, i) =>
       json.map((text) => Uint8Array.from([i, ...Buffer.from(text)])),
     ),
@@ -391,7 +391,7 @@ function jsonText({ jsonText: format }: Library): Target {
     name: 'json-text',
     files: ['events/json-text'],
     maxBytes: 1024,
-    executions: 200_000,
+    executions: 40_000,
     seeds: ascii(
       '{"a":[1,2.5,-3e4,"x\\u0001y",null,true],"b":12345678901234567890}',
       '[9007199254740993,-9007199254740993,"12345678901234567890",1234567890123456789e2]',

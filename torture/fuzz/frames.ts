@@ -27,7 +27,7 @@ function frameHeader({ frame }: Library): Target {
     name: 'frame-header',
     files: ['format/frame.'],
     maxBytes: 80,
-    executions: 1_000_000,
+    executions: 400_000,
     seeds: [new Uint8Array([0, 16, 0, 0, 0, 32, 0, 0, ...sealed(frame, [8, 16], 4096, 0, 0)])],
     words: WORDS,
     run(input) {
@@ -74,7 +74,7 @@ function frames(library: Library): Target {
     name: 'frames',
     files: ['format/frame', 'format/integers'],
     maxBytes: 1024,
-    executions: 60_000,
+    executions: 40_000,
     seeds: frameSeeds(library),
     words: WORDS,
     run(input) {
@@ -258,7 +258,7 @@ function openFrame({ frame }: Library): Target {
     name: 'open-frame',
     files: ['format/frame.', 'format/record'],
     maxBytes: 512,
-    executions: 500_000,
+    executions: 300_000,
     seeds: [
       Uint8Array.from([
         0,

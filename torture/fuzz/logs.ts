@@ -198,7 +198,7 @@ function reading(library: Library, original: string, folder: string): Target {
     name: 'log-reading',
     files: FILES,
     maxBytes: 128,
-    executions: 250,
+    executions: 300,
     seeds: seedsFor(files.names.length),
     words: WORDS,
     run(input) {
@@ -240,7 +240,7 @@ function repairing(library: Library, original: string, folder: string): Target {
     name: 'log-repairing',
     files: [...FILES, 'append/'],
     maxBytes: 128,
-    executions: 100,
+    executions: 80,
     seeds: seedsFor(files.names.length),
     words: WORDS,
     run(input) {

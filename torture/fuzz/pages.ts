@@ -87,7 +87,7 @@ function segmentHeader(library: Library): Target {
     name: 'segment-header',
     files: ['format/segment-header', 'format/identity'],
     maxBytes: 1 + PAGE_BYTES,
-    executions: 60_000,
+    executions: 40_000,
     seeds: [seedOf(0, encoded), seedOf(1, encoded.subarray(0, 140))],
     words: EXTREMES,
     run(input) {
@@ -123,7 +123,7 @@ function indexHeader(library: Library): Target {
     name: 'index-header',
     files: ['format/index-header', 'format/identity'],
     maxBytes: 1 + SECTOR_BYTES,
-    executions: 150_000,
+    executions: 80_000,
     seeds: [
       seedOf(0, format.encodeIndexHeader(expected)),
       seedOf(1, format.encodeIndexHeader(expected)),
@@ -172,7 +172,7 @@ function controlPage(library: Library): Target {
     name: 'control-page',
     files: ['format/control-page', 'format/identity'],
     maxBytes: 1 + 2304,
-    executions: 60_000,
+    executions: 30_000,
     seeds: [seedOf(0, seed), seedOf(3, seed)],
     words: EXTREMES,
     run(input) {
@@ -220,7 +220,7 @@ function readersPage(library: Library): Target {
     name: 'readers-page',
     files: ['format/readers-page', 'format/identity'],
     maxBytes: 1 + 1600,
-    executions: 60_000,
+    executions: 30_000,
     seeds: [seedOf(0, seed), seedOf(1, seed)],
     words: EXTREMES,
     run(input) {
@@ -253,7 +253,7 @@ function names({ names: format }: Library): Target {
     name: 'file-names',
     files: ['format/names'],
     maxBytes: 64,
-    executions: 500_000,
+    executions: 250_000,
     seeds: ascii(
       '00000000000000000042.log',
       '00000000000000001000.index',

@@ -25,15 +25,15 @@ const RULES: Readonly<Record<string, Mutation>> = {
     find: ' || length > limit - position',
     replace: '',
   },
-  'bfbs-vtable': {
-    file: 'events/flat-bytes.js',
-    find: 'distance + size > tableBytes',
-    replace: 'false',
-  },
-  'bfbs-layout': {
+  'bfbs-known': {
     file: 'events/bfbs.js',
-    find: 'if (!isSound || end > struct.bytes) {',
-    replace: 'if (!isSound) {',
+    find: 'if (type === undefined)',
+    replace: 'if (false)',
+  },
+  'bfbs-check': {
+    file: 'events/flat-bytes.js',
+    find: 'if (position >= 0 && position + size <= this.bytes.length)',
+    replace: 'if (position >= 0)',
   },
 };
 

@@ -54,7 +54,7 @@ function decimal({ decimal: format }: Library): Target {
     name: 'decimal',
     files: ['capture/formats/decimal'],
     maxBytes: 48,
-    executions: 400_000,
+    executions: 200_000,
     seeds: ascii(
       '0.1',
       '-123.456e7',
@@ -96,7 +96,7 @@ function integer({ decimal: format }: Library): Target {
     name: 'integer',
     files: ['capture/formats/decimal'],
     maxBytes: 40,
-    executions: 400_000,
+    executions: 200_000,
     seeds: ascii(
       '0',
       '-5',
@@ -207,7 +207,7 @@ function columnNames({ columnNames: format }: Library): Target {
     name: 'column-names',
     files: ['capture/formats/names'],
     maxBytes: 64,
-    executions: 150_000,
+    executions: 40_000,
     seeds: ascii(
       'US Gross,US_Gross,a,a,a_2',
       'Größe;µ;1st',
@@ -319,7 +319,7 @@ function csvTexts({ csvScanner }: Library): Target {
     name: 'csv-texts',
     files: ['capture/formats/csv-scanner', 'capture/formats/text-bytes'],
     maxBytes: 512,
-    executions: 50_000,
+    executions: 12_000,
     seeds: [CSV_TEXT, 'a;b\r\nc;d', '"a\nb",c\n"d', 'x'].map((text, i) =>
       Uint8Array.from([i & 1, i, ...Buffer.from(text)]),
     ),
@@ -409,7 +409,7 @@ function csvRows(
       'capture/formats/time-text',
     ],
     maxBytes: 384,
-    executions: 25_000,
+    executions: 8000,
     seeds: [
       Uint8Array.from([0, 4, ...Buffer.from(text)]),
       Uint8Array.from([1, 5, ...Buffer.from(text)]),
@@ -472,7 +472,7 @@ function csvInput({ index }: Library): Target {
     name: 'csv-input',
     files: ['capture/formats/', 'events/define-schema'],
     maxBytes: 384,
-    executions: 1500,
+    executions: 4000,
     seeds: [CSV_TEXT, 'a b,a-b\n1,2\n', 'x\n\n1\n'].map((text) =>
       Uint8Array.from([0, 4, ...Buffer.from(text)]),
     ),
@@ -488,7 +488,7 @@ function jsonInput({ index }: Library): Target {
     name: 'json-input',
     files: ['capture/formats/', 'capture/framing', 'events/json', 'events/define-schema'],
     maxBytes: 384,
-    executions: 1500,
+    executions: 4500,
     seeds: [
       Uint8Array.from([0, 4, ...Buffer.from(text)]),
       Uint8Array.from([0, 3, ...Buffer.from('{"a":1}')]),
@@ -550,7 +550,7 @@ function jsonRows({ jsonRows: format, index }: Library, schema: EventSchema): Ta
       'events/json',
     ],
     maxBytes: 256,
-    executions: 40_000,
+    executions: 25_000,
     seeds: ascii(
       '{"n":1,"d":0.5,"t":"abc","b":true,"at_ns":5,"u":18446744073709551615,"i":-1,"f":1e3}',
       '{"n":null,"t":null,"b":false}',
@@ -624,7 +624,7 @@ function lines({ index }: Library): Target {
     name: 'lines',
     files: ['capture/framing'],
     maxBytes: 128,
-    executions: 150_000,
+    executions: 25_000,
     seeds: [Uint8Array.from([5, 3, ...Buffer.from('one\ntwo\n\nthree thousand\nx')])],
     words: ascii('\n', '\n\n', 'a', '123456789012345678'),
     run(input) {
@@ -671,7 +671,7 @@ function lengths({ index, jsonRows: format }: Library, schema: EventSchema): Tar
     name: 'tcp-stream',
     files: ['capture/framing', 'capture/formats/json-rows', 'events/verify.'],
     maxBytes: 320,
-    executions: 20_000,
+    executions: 12_000,
     seeds: [
       Uint8Array.from([0, 3, ...framed(ascii('{"n":1}', '{"t":"x","i":2}', '', '5'))]),
       Uint8Array.from([1, 4, ...framed([event, event])]),

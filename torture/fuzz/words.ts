@@ -43,7 +43,7 @@ function cliArguments({ arguments: format, duration }: Library): Target {
     name: 'cli-arguments',
     files: ['cli/arguments', 'cli/duration'],
     maxBytes: 96,
-    executions: 150_000,
+    executions: 120_000,
     seeds: ascii(
       '064MiB',
       '01.5G',
@@ -110,7 +110,7 @@ function conditions({ condition, plan, index }: Library, schema: EventSchema): T
       'query/nearest',
     ],
     maxBytes: 512,
-    executions: 30_000,
+    executions: 15_000,
     seeds: ascii(
       'n = 7',
       'not value >= 20.5',
@@ -177,7 +177,7 @@ function questions({ queryWords, plan, index }: Library, schema: EventSchema): T
       'query/nearest',
     ],
     maxBytes: 256,
-    executions: 30_000,
+    executions: 25_000,
     seeds: ascii(
       '0count, mean(value), p99.9(value) as slow, top(value, 3)',
       '1time_ns/5m as t',
@@ -241,7 +241,7 @@ function terminalText({ terminalText: format }: Library): Target {
     name: 'terminal-text',
     files: ['cli/terminal-text'],
     maxBytes: 128,
-    executions: 150_000,
+    executions: 60_000,
     seeds: ascii('plain', 'a\u001b[2Jb', '漢字\u202e', 'tab\tnew\nline'),
     words: ascii(
       '\u001b',
