@@ -11,7 +11,7 @@
  * 5. rebuild index and words.
  */
 import { openSync } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import type { ControlFile } from '../control/control-file.js';
 import { storage } from '../errors.js';
 import {
@@ -32,7 +32,7 @@ import {
   entryPosition,
 } from '../format/index-header.js';
 import { FrameScan } from '../format/frame-scan.js';
-import { indexName } from '../format/names.js';
+import { ASIDE_NAME, indexName } from '../format/names.js';
 import { FIRST_FRAME_AT, segmentSeed, type SegmentHeader } from '../format/segment-header.js';
 import {
   clearRange,
@@ -225,11 +225,22 @@ class Recovery {
     this.#setLaterSegmentsAside();
     const from = tail.position;
     const lengthBytes = this.#survey.tornEnd - from;
-    if (lengthBytes <= 0) return undefined;
-    const copiedTo = this.#copyAside(segment, from, lengthBytes);
+    if (lengthBytes <= 0 && !this.#hasCopyOf(segment, from)) return undefined;
+    const copiedTo = lengthBytes > 0 ? this.#copyAside(segment, from, lengthBytes) : undefined;
     clearRange(segment.fd, from, segment.header.sizeBytes - from, segment.path);
     syncFile(segment.fd, segment.path);
+    if (copiedTo === undefined) return undefined;
     return { path: segment.path, position: from, lengthBytes, copiedTo };
+  }
+
+  /**
+   * Whether an earlier recovery has truncated here. It may have ended because the sync of its zeros
+   * failed: then the page cache shows zeros that the disk does not have, and holds them for clean.
+   */
+  #hasCopyOf(segment: WritableSegment, from: number): boolean {
+    if (!listNames(this.#directory).includes(ASIDE_NAME)) return false;
+    const copies = listNames(join(this.#directory, ASIDE_NAME));
+    return copies.some((name) => name.startsWith(`${basename(segment.path)}.torn-${from}-`));
   }
 
   #setLaterSegmentsAside(): void {

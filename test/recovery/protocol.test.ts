@@ -1,6 +1,6 @@
 /** Moments between two stores of an appender, or between two steps of a recovery, that last long. */
-import { rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { OffsetOutOfRangeError, openAppender, openReader } from '../../src/index.js';
 import { dieWith, isStraceUsable } from '../support/dying.js';
@@ -101,6 +101,30 @@ describe('recovery', () => {
     },
   );
 });
+
+it.skipIf(!isStraceUsable())(
+  'zeros of a recovery that failed are stored again by the next one (skipped without strace)',
+  async () => {
+    const log = temporaryLogPath();
+    dieWith(log, BY_HAND, ['append', 2], ['commit']);
+    const tail = 4096 + 64 + 2 * 48;
+    const openings = [0, 1].map((opening) => {
+      // As if the first of the two had failed to sync them.
+      if (opening === 1) {
+        mkdirSync(join(log, 'aside'));
+        writeFileSync(
+          join(log, 'aside', `${basename(segmentFile(log, 0))}.torn-${tail}-1`),
+          'torn',
+        );
+      }
+      const work = [JSON.stringify({ options: BY_HAND, steps: [] })];
+      return traceFixture('die-with-log.mjs', log, work, 'fallocate').map(shown);
+    });
+    expect(openings).toEqual([[], [`fallocate ${basename(segmentFile(log, 0))}`]]);
+    await openAppender(log, BY_HAND).close();
+    expect(readAll(log)).toEqual(namesOf(0, 2));
+  },
+);
 
 it('a time is looked up among what is left when segments are dropped meanwhile', async () => {
   const log = temporaryLogPath();
