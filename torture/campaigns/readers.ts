@@ -54,13 +54,6 @@ const FAULTS: Readonly<Record<string, readonly Mutation[]>> = {
   'views-unmapped': [
     { file: 'mapping/mapping.js', find: 'if (this.#lent)\n            return;', replace: '' },
   ],
-  'dropped-unnoticed': [
-    {
-      file: 'read/segment-set.js',
-      find: 'return listSegments(this.#directory).filter((base) => base >= startOffset);',
-      replace: 'return listSegments(this.#directory).filter((base) => base >= startOffset - 1000);',
-    },
-  ],
 };
 
 export const campaign: Campaign = {

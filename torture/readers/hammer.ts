@@ -327,7 +327,7 @@ class Hammer {
 
   async #scan(): Promise<void> {
     const module = compiled(join('readers', 'scanned.js'));
-    const options = { module, workers: 1, pieceBytes: 100_000 };
+    const options = { module, name: 'proveAll', workers: 1, pieceBytes: 100_000 };
     interface Part {
       readonly from: number;
       readonly to: number;
@@ -358,15 +358,15 @@ const say = (message: FromReaders): void =>
   isMainThread ? void process.send?.(message) : parentPort?.postMessage(message);
 let hammer: Hammer | undefined;
 let failure: string | undefined;
-let isRunning = false;
+const round = { isRunning: false };
 
 async function run(begin: Extract<ToReaders, { kind: 'begin' }>): Promise<void> {
   failure = undefined;
-  isRunning = true;
+  round.isRunning = true;
   try {
     hammer = new Hammer(begin);
     say({ kind: 'ready' });
-    while (isRunning) {
+    while (round.isRunning) {
       await hammer.once();
       await new Promise(setImmediate);
     }
@@ -382,9 +382,9 @@ function textOf(error: unknown): string {
   return `${error.stack ?? error.message}${cause}`;
 }
 
-function end(at: number): void {
+function endAt(offset: number): void {
   try {
-    if (failure === undefined) hammer?.finish(at);
+    if (failure === undefined) hammer?.finish(offset);
     hammer?.close();
   } catch (error) {
     failure ??= textOf(error);
@@ -398,9 +398,9 @@ let running = Promise.resolve();
 async function handle(message: ToReaders): Promise<void> {
   if (message.kind === 'begin') running = run(message);
   else if (message.kind === 'end') {
-    isRunning = false;
+    round.isRunning = false;
     await running;
-    end(message.end);
+    endAt(message.end);
   } else if (isMainThread) process.disconnect();
   else parentPort?.close();
 }

@@ -2,7 +2,7 @@
 import type { Cursor } from 'stratalog';
 import { checkProof } from './proof.js';
 
-export default function proveAll(cursor: Cursor): { from: number; to: number } {
+export function proveAll(cursor: Cursor): { from: number; to: number } {
   const from = cursor.nextOffset;
   let to = from;
   while (cursor.next()) {
