@@ -224,8 +224,15 @@ class Hammer {
   #goBack(): void {
     const cursor = this.#reader.cursor({ from: 'end' });
     let expected = cursor.nextOffset - 1;
-    // From the newest record, which may be ahead of the count.
-    if (this.#random() < 0.5) while (cursor.next()) expected = cursor.offset - 1;
+    try {
+      // From the newest record, which may be ahead of the count.
+      if (this.#random() < 0.5) while (cursor.next()) expected = cursor.offset - 1;
+    } catch (error) {
+      this.#checkDropped(error, expected + 1);
+      this.#count('forwards: dropped');
+      cursor.close();
+      return;
+    }
     for (let left = below(this.#random, 1000); left > 0; left--) {
       try {
         if (!cursor.previous()) {
