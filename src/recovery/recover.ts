@@ -109,7 +109,8 @@ export function recoverLog(
   deleteTemporaries(directory);
   deleteLeftovers(directory, survey.checkpoint.startOffset, () => {
     // The start may be in the page cache only, of an appender that died while it was written. On a disk
-    // that knows an older one, segments would be missing.
+    // that knows an older one, segments would be missing. A new checkpoint: a page that could not be
+    // written counts as written.
     control.writeCheckpoint({});
   });
   const last = survey.segments.at(-1);

@@ -2,7 +2,7 @@
  * What is synced, in which order, and by whom: promises about power cuts that hold only if these system
  * calls are made. Needs strace.
  */
-import { rmSync } from 'node:fs';
+import { copyFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openAppender } from '../../src/index.js';
@@ -11,6 +11,7 @@ import {
   copyOf,
   flipBit,
   framesIn,
+  indexFile,
   readAll,
   segmentFile,
   segmentsOf,
@@ -191,6 +192,23 @@ describe.skipIf(!isStraceUsable())('system calls (skipped without strace)', () =
       return [`unlink ${name}`, `unlink ${name.replace('log', 'index')}`];
     });
     expect(dropping.map(shown)).toEqual(['fdatasync control', ...deleted, 'fsync .']);
+  });
+
+  it('what a drop that died has left is deleted when the new start is durable', async () => {
+    const log = temporaryLogPath();
+    const appender = openAppender(log, QUIET);
+    for (let i = 0; i < 2 * PER_SEGMENT; i++) appender.append(bytes(nameOf(i)));
+    await appender.flush();
+    const before = copyOf(log);
+    await appender.dropBefore(PER_SEGMENT);
+    // As a kill leaves it between storing the new start and deleting the first segment.
+    const killed = copyOf(log);
+    await appender.close();
+    for (const path of [segmentFile, indexFile]) copyFileSync(path(before, 0), path(killed, 0));
+    const calls = traceSteps(killed, QUIET, CHANGES, ['mark', 1]);
+    const deleted = only(calls, `unlink ${log0}`);
+    const synced = calls.find((call) => shown(call) === 'fdatasync control') as Call;
+    expect(synced.end).toBeLessThan(deleted.begin);
   });
 
   it('recovery keeps a torn tail safe before it clears it, and syncs all of it before it ends', async () => {
