@@ -15,7 +15,7 @@ const SMALL_WINDOWS: Mutation = {
 export const campaign: Campaign = {
   name: 'power-cuts',
   title: 'images that power cuts could leave, at every kind of moment',
-  shortRounds: 20,
+  shortRounds: 12,
   async start() {
     // Calls that nobody waits for any more end, too, when their process dies.
     process.on('unhandledRejection', (reason) => {

@@ -100,17 +100,20 @@ export function withoutZeros(
   const units = open.units.map(({ options }) => options.length - 1);
   const label = 'everything but the zeros of recovery';
   const image = build(open, { label, units, sizes: new Map(), changes });
-  let isOther = false;
-  for (const [name, content] of image.files) {
-    const old = before.get(name);
-    if (!isSegment(`/${name}`) || old?.length !== content.length) continue;
-    const frames = [...framesOf(content as Buffer)];
-    const end = frames.at(-1)?.end ?? PAGE_BYTES;
-    if (old.subarray(end).every((byte) => byte === 0)) continue;
-    content.set(old.subarray(end), end);
-    isOther = true;
-  }
-  return isOther ? image : undefined;
+  // Behind a segment that was sealed, they would be in the way of the next one.
+  const name =
+    [...image.files.keys()]
+      .filter((path) => isSegment(path))
+      .sort()
+      .at(-1) ?? '';
+  const content = image.files.get(name);
+  const old = before.get(name);
+  if (content === undefined || old?.length !== content.length) return undefined;
+  const frames = [...framesOf(content as Buffer)];
+  const end = frames.at(-1)?.end ?? PAGE_BYTES;
+  if (old.subarray(end).every((byte) => byte === 0)) return undefined;
+  content.set(old.subarray(end), end);
+  return image;
 }
 
 /** Whether two moments cannot be told apart by what a cut leaves of them. */
@@ -337,8 +340,9 @@ function* tornSlots(open: Open, random: Random): Generator<Image> {
   const torn = open.units.filter(
     ({ file, at }) => file.name.endsWith('control') && SLOT_SECTORS.includes(at / SECTOR_BYTES),
   );
-  if (torn.length === 0) return;
-  const slot = pick(random, torn);
+  // With both of them open, as after a kill within a checkpoint, a sector has to be old or new.
+  const [slot] = torn;
+  if (slot === undefined || torn.length > 1) return;
   const [older, newer] = [slot.options[0] as Buffer, slot.options.at(-1) as Buffer];
   const mixed = Buffer.from(older);
   for (let at = 0; at < 64; at += 8) if (random() < 0.5) newer.copy(mixed, at, at, at + 8);

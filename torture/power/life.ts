@@ -87,6 +87,7 @@ export class Life {
   #isDead = false;
   /** Failed syncs that have been dealt with. */
   #forgivenSyncs = 0;
+  #time = 1_700_000_000_000;
   #tick: (() => void) | undefined;
   #moments: Moment[] = [];
   #lastMoment: DiskMoment | undefined;
@@ -480,6 +481,9 @@ export class Life {
   /** The timer of a log ticks when it is told to; and nobody else hears of a death. */
   #replaceTimers(): () => void {
     const { setInterval, queueMicrotask } = globalThis;
+    const { now } = Date;
+    // Rounds can be repeated only if their steps do not depend on the time.
+    Date.now = () => Math.floor((this.#time += 1 / 64));
     globalThis.setInterval = (callback: () => void) => {
       this.#tick = callback;
       return setInterval(() => {}, 2 ** 31 - 1);
@@ -492,7 +496,10 @@ export class Life {
           if (!(error instanceof Death)) throw error;
         }
       });
-    return () => Object.assign(globalThis, { setInterval, queueMicrotask });
+    return () => {
+      Object.assign(globalThis, { setInterval, queueMicrotask });
+      Date.now = now;
+    };
   }
 
   /** The process has died: locks and descriptors go, and what was stored stays. */

@@ -33,6 +33,13 @@ export const MUTATIONS: Readonly<Record<string, readonly Mutation[]>> = {
     },
   ],
   'empty-segment-unsynced': [{ file: FLUSHER, find: 'this.#syncNewSegments();', replace: '' }],
+  'start-in-memory-only': [
+    {
+      file: RECOVER,
+      find: 'keepStart(directory, control, survey.checkpoint.startOffset);',
+      replace: '',
+    },
+  ],
   'no-sync-after-recovery': [
     { file: RECOVER, find: 'this.#storeAgain(segment, salvage.tail);', replace: '' },
   ],
