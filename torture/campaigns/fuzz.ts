@@ -27,7 +27,7 @@ export const campaign: Campaign = {
   name: 'fuzz',
   title: 'hostile input for every decoder',
   shortRounds: TARGETS,
-  
+
   async start(folder) {
     const variant = countingVariant();
     const targets = await allTargets(variant, folder);

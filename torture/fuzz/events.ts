@@ -395,6 +395,8 @@ function jsonText({ jsonText: format }: Library): Target {
     seeds: ascii(
       '{"a":[1,2.5,-3e4,"x\\u0001y",null,true],"b":12345678901234567890}',
       '[9007199254740993,-9007199254740993,"12345678901234567890",1234567890123456789e2]',
+      // A key that is none.
+      '{9007199254740993:1}',
     ),
     words: JSON_WORDS,
     run(input) {

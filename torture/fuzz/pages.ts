@@ -350,6 +350,7 @@ export function lockTarget(
       'null',
       '[]',
       '5',
+      '{"pid":7,"host":"","since":5}',
     ),
     words: ascii('"pid":', '"host":', '"since":', 'null', '{}', '[]', '\\u001b', '1e999', ',', '"'),
     run(input) {

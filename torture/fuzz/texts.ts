@@ -164,6 +164,8 @@ function time({ timeText }: Library): Target {
       '1969-12-31 23:59Z',
       '0000-02-29',
       '2262-04-11T23:47:16Z',
+      // Past 2^53 in microseconds.
+      '2262-01-30T12:01:30.1934234000000',
     ),
     words: ascii(
       '-',
