@@ -43,8 +43,8 @@ export class Trial {
   lends = false;
   /** Errors that somebody was told of. */
   told = 0;
-  /** Taking mappings away is what fails. */
-  keepsMappings = false;
+  /** Closing or unmapping is what fails: then something stays for a while. */
+  keepsOpen = false;
   /** The errno that is given, which errors have to name. */
   readonly #errno: string | undefined;
   readonly #closers: { readonly what: string; readonly close: () => unknown }[] = [];
@@ -72,7 +72,7 @@ export class Trial {
     await this.#closeAll();
     heal();
     // What could not be unmapped is unmapped with the next mapping that goes.
-    if (!this.keepsMappings) await this.#checkNothingLeft('after the scenario');
+    if (!this.keepsOpen) await this.#checkNothingLeft('after the scenario');
   }
 
   /**

@@ -46,7 +46,7 @@ function coprime(total: number, from: number): number {
 export const campaign: Campaign = {
   name: 'failing-calls',
   title: 'every call to the system fails, at every use, with every error',
-  shortRounds: 12,
+  shortRounds: 8,
   totalRounds: () => PARTS.length,
   async start(folder) {
     const variant = makeVariant({
@@ -125,7 +125,7 @@ class FailingCalls {
     count: Round['count'],
   ): Promise<string[]> {
     const trial = await this.#prepare(scenario, place, tried.errno);
-    trial.keepsMappings = tried.name === 'munmap';
+    trial.keepsOpen = tried.name === 'munmap';
     inject(tried);
     await trial.run((it) => scenario.run(it));
     const isReached = fired() > 0;

@@ -108,7 +108,7 @@ class KernelCalls {
     const trace = join(place, 'trace');
     const paths = await this.#pathsOf(scenario, log);
     const inject = `inject=${calls}:error=${errno}:when=${nth}`;
-    const told = work(scenario, log, ['-y', '-o', trace, ...paths, '-e', inject]);
+    const told = work(scenario, log, calls, ['-y', '-o', trace, ...paths, '-e', inject]);
     const hits = readFileSync(trace, 'utf8')
       .split('\n')
       .filter((line) => line.includes(MARK));
@@ -157,7 +157,7 @@ class KernelCalls {
     mkdirSync(place);
     const copy = await this.#copy(scenario, place);
     const trace = join(place, 'trace');
-    work(scenario, copy, ['-o', trace, '-s', '4096', '-e', 'trace=file']);
+    work(scenario, copy, '', ['-o', trace, '-s', '4096', '-e', 'trace=file']);
     const found = readFileSync(trace, 'utf8').matchAll(/"([^"]*)"/g);
     const paths = [...found].map(([, path]) => path as string);
     const below = paths.filter((path) => path === copy || path.startsWith(`${copy}/`));
@@ -166,8 +166,8 @@ class KernelCalls {
   }
 }
 
-function work(scenario: Scenario, log: string, options: readonly string[]): Told {
-  const script = [compiled('calls/kernel-work.js'), log, scenario.name];
+function work(scenario: Scenario, log: string, calls: string, options: readonly string[]): Told {
+  const script = [compiled('calls/kernel-work.js'), log, scenario.name, calls];
   const strace = ['-f', '-qq', ...options, process.execPath, ...script];
   const { stdout, stderr, status, signal } = spawnSync('strace', strace, {
     encoding: 'utf8',
