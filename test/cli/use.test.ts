@@ -136,7 +136,7 @@ describe('storage', () => {
     writeFileSync(file, 'not a folder');
     const result = await runCli(['append', join(file, 'log')], 'x\n');
     expect(result.code).toBe(4);
-    expect(result.stderr).toMatch(/^stratalog: Cannot create .+: ENOTDIR .+\n$/);
+    expect(result.stderr).toMatch(/^stratalog: Cannot look at .+: ENOTDIR .+\n$/);
   });
 });
 

@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import type { Reader, Verify } from '../../dist/index.js';
+import type { Reader, RepairReport, Verify } from '../../dist/index.js';
 import type { Library } from './library.js';
 import { ascii, isDocumented, outcome, u32, type Target } from './target.js';
 
@@ -257,7 +257,7 @@ function repairing(library: Library, original: string, folder: string): Target {
         throw new Error(`Repaired (${repaired}), and damaged: ${JSON.stringify(damage)}`);
       const again = repair();
       if (again.startsWith('refused')) throw new Error(`Repaired (${repaired}), and then ${again}`);
-      return 'repaired';
+      return `repaired: ${JSON.stringify((JSON.parse(repaired) as RepairReport).lost)}`;
     },
   };
 }
