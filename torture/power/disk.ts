@@ -25,6 +25,8 @@ export interface FileMoment {
   readonly id: number;
   /** Its newest name. */
   readonly name: string;
+  /** It was there when the disk was first looked at. */
+  readonly isOld: boolean;
   readonly synced: Buffer;
   /** Contents that it has had since, some of them: the system may have written any page at any time. */
   readonly between: readonly Buffer[];
@@ -50,6 +52,7 @@ interface DiskFile {
   readonly fd: number;
   readonly inode: number;
   name: string;
+  isOld: boolean;
   synced: Buffer;
   between: Buffer[];
   /** Pages that a failed sync has left behind: the system counts them as written until they change. */
@@ -113,8 +116,8 @@ export class Disk {
     const files = new Map<number, FileMoment>();
     for (const file of this.#reachable()) {
       const current = read(file);
-      const { id, name, synced, between } = file;
-      files.set(id, { id, name, synced, between: [...between], current });
+      const { id, name, isOld, synced, between } = file;
+      files.set(id, { id, name, isOld, synced, between: [...between], current });
       if (!current.equals(synced)) this.#remember(file, current);
     }
     const entries = new Map([...this.#entries].map(([key, names]) => [key, new Map(names)]));
@@ -144,6 +147,7 @@ export class Disk {
       } else {
         const file = this.#meet(path);
         file.synced = read(file);
+        file.isOld = true;
         names.set(entry.name, file.id);
       }
     }
@@ -163,6 +167,7 @@ export class Disk {
       fd,
       inode,
       name: path,
+      isOld: false,
       synced: Buffer.alloc(0),
       between: [],
       forgotten: new Map(),

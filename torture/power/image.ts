@@ -108,7 +108,9 @@ export function withoutZeros(
       .at(-1) ?? '';
   const content = image.files.get(name);
   const old = before.get(name);
-  if (content === undefined || old?.length !== content.length) return undefined;
+  // A file that has got a name that another one had is a new one.
+  const isOld = [...moment.files.values()].some((file) => file.name === name && file.isOld);
+  if (!isOld || content === undefined || old?.length !== content.length) return undefined;
   const frames = [...framesOf(content as Buffer)];
   const end = frames.at(-1)?.end ?? PAGE_BYTES;
   if (old.subarray(end).every((byte) => byte === 0)) return undefined;

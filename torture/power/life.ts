@@ -174,8 +174,10 @@ export class Life {
   async #act(): Promise<void> {
     const kind = this.#random();
     if (kind < 0.02) this.#disk.failSyncIn = below(this.#random, 3);
-    this.#untilDeath = kind > 0.94 ? below(this.#random, 400) : Infinity;
     const action = this.#action();
+    // What a drop leaves half done, the next opening has to end.
+    const isDeadly = kind > (action.name === 'drop' ? 0.6 : 0.94);
+    this.#untilDeath = isDeadly ? below(this.#random, 400) : Infinity;
     await this.#do(action.name, 'work', action.run);
     this.#acknowledge();
     if (this.#appender === undefined) await this.#reopen();
