@@ -3,7 +3,7 @@
  * bells and the session epoch are the only words of it that change under a reader's eyes, and only
  * `Atomics` touches them.
  */
-import { openSync, readFileSync } from 'node:fs';
+import { openSync } from 'node:fs';
 import { join } from 'node:path';
 import { CorruptionError, LogError, storage } from '../errors.js';
 import {
@@ -25,6 +25,7 @@ import {
   fileSize,
   isMissing,
   isThere,
+  readWhole,
   syncFile,
 } from '../mapping/files.js';
 import { Mapping } from '../mapping/mapping.js';
@@ -157,7 +158,7 @@ function checkSize(fd: number, path: string): void {
 function checkPresent(directory: string, path: string): void {
   checkIsFile(path, 'a control page');
   try {
-    storage('open', path, () => readFileSync(path));
+    readWhole(path);
   } catch (error) {
     if (!isMissing(error)) throw error;
     const why = isThere(directory) ? 'there is no stratalog in it' : 'it does not exist';

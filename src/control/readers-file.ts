@@ -16,7 +16,7 @@ import {
   writeSlot,
   type TailerInfo,
 } from '../format/readers-page.js';
-import { closeQuietly, isThere, whatIsNoFile } from '../mapping/files.js';
+import { closeQuietly, isThere, readWhole, whatIsNoFile } from '../mapping/files.js';
 import { Mapping } from '../mapping/mapping.js';
 import { isByteLocked, lockByte, unlockByte } from '../mapping/native.js';
 import { createWhole } from './whole-file.js';
@@ -129,7 +129,7 @@ export function listTailers(directory: string, logId: LogId): TailerInfo[] {
 
 function isUsable(path: string, logId: LogId): boolean {
   if (!isThere(path) || whatIsNoFile(path) !== undefined) return false;
-  const page = storage('read', path, () => readFileSync(path));
+  const page = readWhole(path);
   if (page.length !== PAGE_BYTES) return false;
   try {
     return checkReadersPage(page, path) === logId;

@@ -3,15 +3,14 @@
  * is the log's schema; the others are its history. They are written whole and durably before any segment
  * names them, never changed, and never deleted once one does.
  */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createWhole } from '../control/whole-file.js';
-import { CorruptionError, storage } from '../errors.js';
+import { CorruptionError } from '../errors.js';
 import { decodeApplicationHeader, type EventsLine } from '../format/application-header.js';
 import { crc32cBytes } from '../format/checksum.js';
 import { schemaFileName, schemaFileNameOf, type SchemaFileName } from '../format/names.js';
 import type { LogId } from '../format/identity.js';
-import { isMissing, syncDirectory } from '../mapping/files.js';
+import { isMissing, readWhole, syncDirectory } from '../mapping/files.js';
 import { deleteFile, listNames, listSegments } from '../segment/directory.js';
 import { readListedSegment } from '../segment/segment-list.js';
 import { eventSchema, type EventSchema } from './schema.js';
@@ -33,7 +32,7 @@ export function listSchemaFiles(directory: string): SchemaFileName[] {
 /** @throws {CorruptionError} the content is not what the name says */
 export function readSchemaFile(directory: string, { name, crc }: SchemaFileName): Uint8Array {
   const path = join(directory, name);
-  const bytes = storage('read', path, () => readFileSync(path));
+  const bytes = readWhole(path);
   const found = crc32cBytes(bytes) >>> 0;
   if (found === crc) return bytes;
   throw new CorruptionError(path, 0, `content with the CRC ${crc}`, `the CRC ${found}`);

@@ -5,7 +5,7 @@
  * the mutable words of the log are true, and a reader needs no walk of its own. Both die with their
  * holder, by the kernel's hand; nothing here asks whether a process id is alive.
  */
-import { ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { ftruncateSync, openSync, writeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -18,7 +18,7 @@ import {
 } from '../errors.js';
 import { PAGE_BYTES } from '../format/identity.js';
 import { LOCK_NAME } from '../format/names.js';
-import { checkIsFile, closeQuietly, fileSize, isMissing } from './files.js';
+import { checkIsFile, closeQuietly, fileSize, isMissing, readWhole } from './files.js';
 import { isByteLocked, lockByte } from './native.js';
 
 const APPENDER_BYTE = 0;
@@ -155,7 +155,7 @@ function writeHolder(fd: number, path: string): void {
 
 function readHolder(path: string): LockHolder | undefined {
   try {
-    const { pid, host, since } = JSON.parse(readFileSync(path, 'utf8')) as Partial<LockHolder>;
+    const { pid, host, since } = JSON.parse(readWhole(path).toString()) as Partial<LockHolder>;
     // Whoever may write the file may write anything: no type holds but what is looked at.
     const isHolder =
       Number.isSafeInteger(pid) && typeof host === 'string' && typeof since === 'string';

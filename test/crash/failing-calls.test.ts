@@ -1,7 +1,9 @@
 /** Single calls to the system that fail. Each of these was found by a campaign of `torture`. */
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { fixture, isStraceUsable } from '../support/dying.js';
 import { failCalls, healCalls, openFilesOf } from '../support/failing-calls.js';
 import { indexFile, segmentFile, segmentsOf } from '../support/log-damage.js';
 import { SMALL_SEGMENT_BYTES } from '../support/logs.js';
@@ -242,6 +244,21 @@ describe.skipIf(!existsSync('/proc/self/maps'))('a call that fails (skipped with
     expect(repairLog(log).lost).toEqual([]);
     expect(verifyLog(log)).toMatchObject({ startOffset: start, lostBefore: [] });
   });
+
+  it.skipIf(!isStraceUsable())(
+    'in looking at a file that was just opened leaves nothing open, by the kernel (skipped without strace)',
+    async () => {
+      const log = await madeLog();
+      const path = join(log, 'control');
+      const inject = 'inject=statx:error=EIO:when=1+';
+      const strace = ['-f', '-qq', '-o', '/dev/null', '-P', path, '-e', inject];
+      const script = [fixture('open-and-list.mjs'), log];
+      const { stdout } = spawnSync('strace', [...strace, process.execPath, ...script], {
+        encoding: 'utf8',
+      });
+      expect(JSON.parse(stdout)).toEqual({ code: 'STORAGE', errno: 'EIO', left: [] });
+    },
+  );
 
   it('in asking for the boot is told, and not taken for a system without any', async () => {
     const log = temporaryLogPath();
