@@ -189,7 +189,7 @@ describe.skipIf(!isStraceUsable())('system calls (skipped without strace)', () =
     const dropping = between(calls, 1, 2).filter((call) => isSync(call) || call.name === 'unlink');
     const deleted = [0, 1, 2].flatMap((n) => {
       const name = logAt(n * PER_SEGMENT);
-      return [`unlink ${name}`, `unlink ${name.replace('log', 'index')}`];
+      return [`unlink ${name.replace('log', 'index')}`, `unlink ${name}`];
     });
     expect(dropping.map(shown)).toEqual(['fdatasync control', ...deleted, 'fsync .']);
   });
