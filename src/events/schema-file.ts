@@ -21,6 +21,9 @@ export interface LogSchema {
   readonly schema: EventSchema;
 }
 
+/** No schema is that large: one may have a million parts. */
+const MOST_SCHEMA_BYTES = 2 ** 30;
+
 /** Schema files, oldest version first. Files under temporary names are none. */
 export function listSchemaFiles(directory: string): SchemaFileName[] {
   return listNames(directory)
@@ -32,7 +35,7 @@ export function listSchemaFiles(directory: string): SchemaFileName[] {
 /** @throws {CorruptionError} the content is not what the name says */
 export function readSchemaFile(directory: string, { name, crc }: SchemaFileName): Uint8Array {
   const path = join(directory, name);
-  const bytes = readWhole(path);
+  const bytes = readWhole(path, MOST_SCHEMA_BYTES);
   const found = crc32cBytes(bytes) >>> 0;
   if (found === crc) return bytes;
   throw new CorruptionError(path, 0, `content with the CRC ${crc}`, `the CRC ${found}`);

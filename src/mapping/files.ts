@@ -16,7 +16,6 @@ import { CorruptionError, StorageError, storage } from '../errors.js';
 import { fallocate, zeroRange } from './native.js';
 
 const ZEROS = Buffer.alloc(1024 * 1024);
-const SMALL_BYTES = 64 * 1024;
 const TMPFS = 0x01021994;
 const RAMFS = 0x858458f6;
 
@@ -69,13 +68,13 @@ export function readFully(
 }
 
 /**
- * What a small file holds, up to 64 KiB. Not by `readFileSync`, which (in Node 20) leaves a descriptor open
+ * What a file holds, up to `mostBytes`. Not by `readFileSync`, which (in Node 20) leaves a descriptor open
  * if it cannot look at the file that it has opened, and believes whatever size the file has.
  */
-export function readWhole(path: string): Buffer {
+export function readWhole(path: string, mostBytes = 64 * 1024): Buffer {
   const fd = storage('open', path, () => openSync(path, 'r'));
   try {
-    const bytes = Buffer.alloc(Math.min(SMALL_BYTES, fileSize(fd, path)));
+    const bytes = Buffer.alloc(Math.min(mostBytes, fileSize(fd, path)));
     return bytes.subarray(0, readFully(fd, bytes, 0, bytes.length, 0, path));
   } finally {
     closeQuietly(fd);
