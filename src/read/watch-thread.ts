@@ -115,17 +115,25 @@ class WatchThread {
     this.#command = new Int32Array(viewMemory(commandAddress, PAGE_BYTES));
   }
 
+  /** However it ends, what it has mapped goes: it is the process's, and outlives the thread. */
   run(): void {
+    try {
+      this.#watch();
+    } finally {
+      for (const log of this.#logs.values()) log?.close();
+      this.#port.close();
+    }
+  }
+
+  #watch(): void {
     for (;;) {
       const expected = Atomics.load(this.#command, 0);
       this.#receive();
-      if (this.#isStopping) break;
+      if (this.#isStopping) return;
       this.#sleep({ address: this.#commandAddress, expected });
       for (const id of this.#blind) this.#tell(id);
       this.#blind.clear();
     }
-    for (const log of this.#logs.values()) log?.close();
-    this.#port.close();
   }
 
   #receive(): void {

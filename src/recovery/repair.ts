@@ -241,7 +241,8 @@ class Repair {
       try {
         return [readHeader(segmentPath(this.#directory, base)).logId];
       } catch (error) {
-        if (!(error instanceof LogError)) throw error;
+        // A disk that cannot deliver a header now has not lost it.
+        if (!(error instanceof LogError) || error instanceof StorageError) throw error;
         return [];
       }
     });

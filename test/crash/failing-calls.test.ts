@@ -260,6 +260,16 @@ describe.skipIf(!existsSync('/proc/self/maps'))('a call that fails (skipped with
     },
   );
 
+  it('in reading segment headers is not told as damage by a repair that builds the control page', async () => {
+    const log = await madeLog(2);
+    rmSync(join(log, 'control'));
+    failCalls('readSync', 'EIO', { times: Infinity, path: /\.log$/ });
+    expect(thrownBy(() => repairLog(log))).toMatchObject({ code: 'STORAGE', errno: 'EIO' });
+    healCalls();
+    expect(repairLog(log).lost).toEqual([]);
+    expect(verifyLog(log).isIntact).toBe(true);
+  });
+
   it('in asking for the boot is told, and not taken for a system without any', async () => {
     const log = temporaryLogPath();
     // Asked once in a process, and remembered.
