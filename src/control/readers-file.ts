@@ -94,7 +94,12 @@ export class ReadersFile {
 
   leaveSlot({ slot }: TailerSlot): void {
     if (this.#closed || !this.#taken.delete(slot)) return;
-    unlockByte(this.#fd, slot, this.#path);
+    try {
+      unlockByte(this.#fd, slot, this.#path);
+    } catch (error) {
+      // It goes with the descriptor, and until then another tailer of this reader may have the slot.
+      if (!(error instanceof LogError)) throw error;
+    }
   }
 
   close(): void {

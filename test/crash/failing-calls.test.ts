@@ -260,6 +260,22 @@ describe.skipIf(!existsSync('/proc/self/maps'))('a call that fails (skipped with
     },
   );
 
+  it('in giving up the slot of a tailer does not keep it from closing', async () => {
+    const log = await madeLog();
+    const reader = openReader(log);
+    const tailer = reader.tailer({ name: 'one' });
+    failCalls('fcntl', 'EAGAIN');
+    tailer.close();
+    healCalls();
+    const another = reader.tailer({ name: 'another' });
+    const monitor = openMonitor(log);
+    expect(monitor.sample().tailers.map(({ name }) => name)).toEqual(['another']);
+    monitor.close();
+    another.close();
+    reader.close();
+    expect(openFilesOf(log)).toEqual([]);
+  });
+
   it('in reading segment headers is not told as damage by a repair that builds the control page', async () => {
     const log = await madeLog(2);
     rmSync(join(log, 'control'));

@@ -46,7 +46,7 @@ function coprime(total: number, from: number): number {
 export const campaign: Campaign = {
   name: 'failing-calls',
   title: 'every call to the system fails, at every use, with every error',
-  shortRounds: 8,
+  shortRounds: 7,
   totalRounds: () => PARTS.length,
   async start(folder) {
     const variant = makeVariant({
