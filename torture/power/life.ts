@@ -38,6 +38,8 @@ const STEPS_BETWEEN = { open: 2000, work: 600, repair: 3000 };
 /** Of the calls that change the disk, those that are looked at. */
 const CALLS_SHARE = { open: 0.06, work: 0.15, repair: 0.06 };
 
+const DELETIONS_SHARE = 0.6;
+
 type Pace = keyof typeof STEPS_BETWEEN;
 
 interface Moment {
@@ -255,6 +257,7 @@ export class Life {
 
   async #drop(appender: Appender): Promise<void> {
     const offset = below(this.#random, appender.nextOffset + 1);
+    if (this.#random() < 0.2) this.#disk.failSyncIn = below(this.#random, 4);
     const { from } = this.#start;
     this.#start = { from, to: Math.max(from, offset) };
     const start = await appender.dropBefore(offset);
@@ -449,7 +452,9 @@ export class Life {
     hooks.system = (call, proceed) => {
       if (this.#isDead) throw new Death();
       return this.#disk.handle(call, proceed, (where) => {
-        if (this.#random() * this.#rarity < CALLS_SHARE[this.#pace]) this.#moment(where);
+        // Between two deletions is where most depends on what else has arrived.
+        const share = where.endsWith('unlinkSync') ? DELETIONS_SHARE : CALLS_SHARE[this.#pace];
+        if (this.#random() * this.#rarity < share) this.#moment(where);
       });
     };
     const ended: { error?: unknown }[] = [];
