@@ -354,6 +354,8 @@ export class ReadableSegment {
     const scan = new FrameScan(this.#window(), { ...this.header, seed: this.seed }, undefined);
     this.#rebuild = scan;
     this.#index = scan.index;
+    // The bits vouch for entries, and these are others: of a frame that was taken on trust there are none.
+    this.#verified.fill(0);
     return this.#extendRebuild(this.committedCount());
   }
 

@@ -105,7 +105,7 @@ export function assemble(log: InspectedLog, frames: readonly SegmentFrames[]): I
     (highest, { flushed }) => Math.max(highest, flushed),
     checkpoint.durableOffset,
   );
-  const damage: Damage[] = headerDamage(listed, durableOffset);
+  const damage: Damage[] = [];
   const runs: Run[] = [];
   let offset = checkpoint.startOffset;
   let previous: Run | undefined;
@@ -124,6 +124,7 @@ export function assemble(log: InspectedLog, frames: readonly SegmentFrames[]): I
     damage.push(describe(undefined, durableOffset));
     offset = durableOffset;
   }
+  damage.unshift(...headerDamage(listed, offset));
   const gaps = frames.flatMap((segment) => segment.gaps);
   return { checkpoint, listed, runs, damage, gaps, durableOffset, endOffset: offset };
 }
@@ -138,9 +139,10 @@ function doesFollow(previous: Run | undefined, run: Run): boolean {
   return previous === undefined || previous.chainCrc === run.previousCrc;
 }
 
-function headerDamage(listed: readonly ListedSegment[], durableOffset: number): Damage[] {
+/** Above the durable bound as well, where there are intact frames that only repair can reach. */
+function headerDamage(listed: readonly ListedSegment[], endOffset: number): Damage[] {
   return listed
-    .filter(({ fault, base }) => fault !== undefined && base < durableOffset)
+    .filter(({ fault, base }) => fault !== undefined && base < endOffset)
     .map(({ path, fault }) => ({
       path,
       position: 0,

@@ -88,7 +88,7 @@ export class SegmentWindow implements ByteWindow {
 
   #fill(position: number, length: number): void {
     const start = position & ~7;
-    const wanted = Math.max(WINDOW_BYTES, position + length - start);
+    const wanted = Math.max(this.bytes.length, position + length - start);
     if (wanted > this.bytes.length) {
       this.words = new Int32Array(Math.ceil(wanted / 4));
       this.bytes = new Uint8Array(this.words.buffer);

@@ -1,7 +1,7 @@
 /** Damage that must not be felt away from where it is: in words, in unused bytes, behind a flushed bound. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { openAppender, openReader, repairLog, type Appender } from '../../src/index.js';
+import { openAppender, openReader, repairLog, verifyLog, type Appender } from '../../src/index.js';
 import {
   allFrames,
   copyOf,
@@ -89,6 +89,19 @@ it('a reader of a dead log finds the flushed bound beside damage in the frames b
   reader.close();
 });
 
+it('a reader without checksums has a typed error for a frame that a rebuilt index leaves out', async () => {
+  const { log } = await closedLog();
+  const frames = framesIn(log, 0);
+  const { position } = frames[3] as { position: number };
+  flipBit(segmentFile(log, 0), position + 75);
+  flipBit(indexFile(log, 0), 4096 + 4 * 10, 5);
+  const reader = openReader(log, { verify: 'never' });
+  expect(reader.get(3).offset).toBe(3);
+  expect(text(reader.get(10).payload)).toBe(nameOf(10));
+  expect(() => reader.get(3).offset).toThrow(expect.objectContaining({ code: 'CORRUPTION' }));
+  reader.close();
+});
+
 it('recovery goes on into the next segment over bytes that turned up behind the last frame', async () => {
   const log = temporaryLogPath();
   const appender = openAppender(log, NEVER_SYNCED);
@@ -105,6 +118,20 @@ it('recovery goes on into the next segment over bytes that turned up behind the 
   expect(again.nextOffset).toBe(end);
   expect(again.recovery.setAside).toEqual([]);
   await again.close();
+  expect(readAll(copy)).toEqual(namesOf(0, end));
+});
+
+it('repair keeps committed frames of a segment without a header above the durable bound', async () => {
+  const log = temporaryLogPath();
+  const appender = openAppender(log, NEVER_SYNCED);
+  fill(log, 2, () => append(appender));
+  const end = appender.nextOffset;
+  const copy = copyOf(log);
+  await appender.close();
+  const [, second] = segmentsOf(copy) as [number, number];
+  flipBit(segmentFile(copy, second), 1000);
+  expect(verifyLog(copy)).toMatchObject({ isIntact: false, endOffset: end });
+  expect(repairLog(copy).lost).toEqual([]);
   expect(readAll(copy)).toEqual(namesOf(0, end));
 });
 
