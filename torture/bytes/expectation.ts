@@ -195,6 +195,6 @@ function wholeOf(known: Known, checkpoint: SecondCheckpoint | undefined): Whole 
   }
   if (at < durable) lost.push({ from: at, to: durable });
   const end = Math.max(at, durable);
-  const hasBadHeader = [...unusable].some((base) => base < durable);
+  const hasBadHeader = [...unusable].some((base) => base < end);
   return { end, lost, isIntact: lost.length === 0 && !hasBadHeader };
 }

@@ -39,7 +39,10 @@ export function checkReaders(given: Case, kinds: readonly Stratalog.ReaderOption
   for (const options of kinds) checkReader(given, options);
 }
 
-export const EVERY_READER: readonly Stratalog.ReaderOptions[] = [
+export const EVERY_READER: readonly [
+  Stratalog.ReaderOptions,
+  ...(readonly Stratalog.ReaderOptions[]),
+] = [
   { verify: 'first-touch' },
   { verify: 'always' },
   { verify: 'first-touch', bound: 'flushed' },

@@ -1,4 +1,5 @@
 /** Damages a log, asks everybody who opens logs about it, and makes it as it was. */
+import type { ReaderOptions } from 'stratalog';
 import type { Round } from '../campaign.js';
 import type { Image } from './images.js';
 import { EVERY_READER, checkReaders, told, type Library } from './read-checks.js';
@@ -20,8 +21,10 @@ export interface Damaging {
   readonly files: Files;
   /** Makes the files of the place those; they are the image's before. */
   readonly apply: () => void;
-  /** `brief`: one kind of reader, and no repair. `deep`: goes on after repair. */
+  /** `brief`: without repair. `deep`: goes on after repair, with every kind of reader. */
   readonly depth: 'brief' | 'full' | 'deep';
+  /** Readers beside those that verify on first touch: one of the other kinds by turns, if not all. */
+  readonly turn: number;
 }
 
 export async function tryDamage(target: Target, damage: Damaging, round: Round): Promise<void> {
@@ -30,7 +33,7 @@ export async function tryDamage(target: Target, damage: Damaging, round: Round):
   const given = caseOf(library, place, image, files);
   try {
     damage.apply();
-    checkReaders(given, depth === 'brief' ? EVERY_READER.slice(0, 1) : EVERY_READER);
+    checkReaders(given, depth === 'deep' ? EVERY_READER : readersOfTurn(depth, damage.turn));
     checkVerification(given);
     await checkAppender(given, place, files);
     if (depth !== 'brief') {
@@ -44,6 +47,11 @@ export async function tryDamage(target: Target, damage: Damaging, round: Round):
   } finally {
     place.restore();
   }
+}
+
+function readersOfTurn(depth: 'brief' | 'full', turn: number): readonly ReaderOptions[] {
+  const [usual, ...others] = EVERY_READER;
+  return depth === 'brief' ? [usual] : [usual, others[turn % others.length] ?? usual];
 }
 
 /** With its causes, which tell how the question was asked. */

@@ -42,7 +42,7 @@ interface PageDamage {
 export const campaign: Campaign = {
   name: 'pages',
   title: 'every page and sector of a log: gone, doubled, exchanged, of another log',
-  shortRounds: 10,
+  shortRounds: 20,
   totalRounds: () => Math.ceil(CASES / CASES_PER_ROUND),
   async start(folder) {
     const library = await import('stratalog');
@@ -60,15 +60,12 @@ async function tryPages(targets: readonly Target[], round: Round): Promise<void>
   for (let i = first; i < Math.min(CASES, first + CASES_PER_ROUND); i++) {
     const number = (i * STRIDE) % CASES;
     const target = targets[Math.floor(number / PER_IMAGE)] as Target;
-    await tryPage(target, damageOf(target.family, number % PER_IMAGE), round);
+    await tryPage(target, number % PER_IMAGE, round);
   }
 }
 
-async function tryPage(
-  target: Target,
-  damage: PageDamage | undefined,
-  round: Round,
-): Promise<void> {
+async function tryPage(target: Target, number: number, round: Round): Promise<void> {
+  const damage = damageOf(target.family, number);
   if (damage === undefined) return round.count('pages that change nothing');
   const { library, family, place } = target;
   const { what, files } = damage;
@@ -76,7 +73,11 @@ async function tryPage(
   const apply = (): void => place.put(files);
   round.count('pages');
   if (!damage.isOfElsewhere && !hasOtherControl(own, files)) {
-    return tryDamage({ library, image: own, place }, { what, files, apply, depth: 'full' }, round);
+    return tryDamage(
+      { library, image: own, place },
+      { what, files, apply, depth: 'full', turn: number },
+      round,
+    );
   }
   const { log } = place;
   const images = [own, elsewhere];

@@ -34,7 +34,7 @@ const CASES = 648;
 export const campaign: Campaign = {
   name: 'segments',
   title: 'the files of a log deleted, renamed, exchanged, replaced, among others',
-  shortRounds: 20,
+  shortRounds: 40,
   totalRounds: () => Math.ceil(CASES / CASES_PER_ROUND),
   patienceMs: 30_000,
   async start(folder) {

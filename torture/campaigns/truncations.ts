@@ -20,7 +20,7 @@ const STRIDE = 62_311;
 export const campaign: Campaign = {
   name: 'truncations',
   title: 'every file of a log at every length',
-  shortRounds: 6,
+  shortRounds: 20,
   totalRounds: () => Math.ceil(CASES / LENGTHS_PER_ROUND),
   async start(folder) {
     const library = await import('stratalog');
@@ -65,6 +65,7 @@ async function tryLength(target: Target, number: number, round: Round): Promise<
       files,
       apply: () => place.put(files),
       depth: length % 8 !== 0 ? 'brief' : length % 64 === 0 ? 'deep' : 'full',
+      turn: length >> 3,
     },
     round,
   );
