@@ -128,7 +128,10 @@ function readSlot(page: Uint8Array, index: number): Checkpoint | undefined {
   return isPlausible(checkpoint) ? checkpoint : undefined;
 }
 
-/** No log has so many records: past 2^53 offsets would be rounded, and offsets of others be told as lost. */
+/**
+ * No log has so many records: past 2^53 offsets would be rounded, and offsets of others be told as lost. A
+ * session's sector that a disk has put here has a checksum that holds, too, but text where numbers are.
+ */
 function isPlausible({ sequence, startOffset, durableOffset, segmentBase }: Checkpoint): boolean {
   return [sequence, startOffset, durableOffset, segmentBase].every(Number.isSafeInteger);
 }

@@ -1,5 +1,6 @@
 /** Damage that must not be felt away from where it is: in words, in unused bytes, behind a flushed bound. */
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openAppender, openReader, repairLog, verifyLog, type Appender } from '../../src/index.js';
 import {
@@ -87,6 +88,22 @@ it('a reader of a dead log finds the flushed bound beside damage in the frames b
   expect(() => reader.get(4)).toThrow(/Damaged data/);
   expect(() => reader.get(9)).toThrow(/out of range/);
   reader.close();
+});
+
+it('a session that got into the place of a checkpoint is not taken for one', async () => {
+  const { log, end } = await closedLog();
+  const path = join(log, 'control');
+  const page = readFileSync(path);
+  for (const slot of [512, 1024]) {
+    overwrite(path, slot, page.subarray(1536, 2048));
+    expect(readAll(log)).toEqual(namesOf(0, end));
+    overwrite(path, slot, page.subarray(slot, slot + 512));
+  }
+  overwrite(path, 512, page.subarray(1536, 2048));
+  overwrite(path, 1024, page.subarray(1536, 2048));
+  expect(() => openReader(log)).toThrow(expect.objectContaining({ code: 'CORRUPTION', path }));
+  expect(repairLog(log).lost).toEqual([]);
+  expect(readAll(log)).toEqual(namesOf(0, end));
 });
 
 it('a reader without checksums has a typed error for a frame that a rebuilt index leaves out', async () => {

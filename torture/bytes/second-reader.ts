@@ -120,7 +120,7 @@ export function checkpointOf(control: Buffer): SecondCheckpoint | undefined {
 function readSlot(slot: Buffer, number: number): SecondCheckpoint | undefined {
   if (slot.length < SLOT_BYTES || slot.readUInt32LE(0) !== crc32c(slot.subarray(4)))
     return undefined;
-  return {
+  const checkpoint = {
     slot: number,
     sequence: Number(slot.readBigUInt64LE(8)),
     clean: (slot.readUInt32LE(4) & 1) !== 0,
@@ -129,6 +129,9 @@ function readSlot(slot: Buffer, number: number): SecondCheckpoint | undefined {
     segmentBase: Number(slot.readBigUInt64LE(32)),
     tail: slot.readUInt32LE(40),
   };
+  const { sequence, start, durable, segmentBase } = checkpoint;
+  const isOne = [sequence, start, durable, segmentBase].every(Number.isSafeInteger);
+  return isOne ? checkpoint : undefined;
 }
 
 export function seedOf(logId: string, base: number): number {
