@@ -64,6 +64,27 @@ async function flipBits(targets: readonly Target[], round: Round): Promise<void>
     await flipBit(targets, at < rare.length ? bit : bit + IMAGE_BYTES * 8, round);
     round.count('bits of headers and control ahead of their turn');
   }
+  for (const target of targets) await flipLock(target, round);
+}
+
+/** A byte of LOCK, whose length is another in every run: the rounds go through it again and again. */
+async function flipLock(target: Target, round: Round): Promise<void> {
+  const { image, place } = target;
+  const lock = image.files.get('LOCK') as Buffer;
+  const at = round.number % lock.length;
+  for (let bit = 0; bit < 8; bit++) {
+    const flipped = Buffer.from(lock);
+    flipped[at] = (lock[at] as number) ^ (1 << bit);
+    const damage: Damaging = {
+      what: `bit ${bit} of byte ${at} of LOCK flipped`,
+      files: new Map(image.files).set('LOCK', flipped),
+      apply: () => place.poke('LOCK', at, flipped[at] as number),
+      depth: bit === 0 ? 'full' : 'brief',
+      turn: at,
+    };
+    await tryDamage(target, damage, round);
+    round.count('bits of LOCK');
+  }
 }
 
 async function flipBit(targets: readonly Target[], bit: number, round: Round): Promise<void> {
@@ -96,7 +117,7 @@ interface BitPlace {
   readonly bit: number;
 }
 
-/** LOCK has no size that every run shares, and takes no part in the numbering: see `truncations`. */
+/** LOCK has no size that every run shares, and takes no part in the numbering: see `flipLock`. */
 function placeOf(image: Image, number: number): BitPlace {
   let at = number >>> 3;
   for (const [name, { length }] of image.files) {

@@ -41,6 +41,21 @@ async function tryLengths(targets: readonly Target[], round: Round): Promise<voi
     await tryLength(target, number % PER_IMAGE, round);
     round.count('lengths');
   }
+  for (const target of targets) await cutLock(target, round);
+}
+
+/** LOCK has no length that every run shares: the rounds go through all that it has, and some more. */
+async function cutLock(target: Target, round: Round): Promise<void> {
+  const { image, place } = target;
+  const before = image.files.get('LOCK') as Buffer;
+  const length = round.number % (before.length + LONGER.length);
+  const cut = Buffer.alloc(length);
+  before.copy(cut);
+  const files = new Map(image.files).set('LOCK', cut);
+  const what = `LOCK of ${length} bytes`;
+  const apply = (): void => place.put(files);
+  await tryDamage(target, { what, files, apply, depth: 'full', turn: length }, round);
+  round.count('lengths of LOCK');
 }
 
 async function tryLength(target: Target, number: number, round: Round): Promise<void> {
