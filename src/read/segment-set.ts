@@ -88,6 +88,12 @@ export class SegmentSet {
 
   /** The last segment that begins at or below `offset`. */
   #lastFrom(offset: number): ReadableSegment | undefined {
+    const at = this.#placeBelow(offset);
+    return at < 0 ? undefined : this.#segment(at);
+  }
+
+  /** Where in the list the last segment is that begins at or below `offset`; or -1. */
+  #placeBelow(offset: number): number {
     const bases = this.#bases;
     let low = 0;
     let high = bases.length;
@@ -96,7 +102,13 @@ export class SegmentSet {
       if ((bases[middle] as number) <= offset) low = middle + 1;
       else high = middle;
     }
-    return low === 0 ? undefined : this.#segment(low - 1);
+    return low - 1;
+  }
+
+  /** Where in the list the segment of this base is now; or -1. Opening others may change that. */
+  #placeOf(base: number): number {
+    const at = this.#placeBelow(base);
+    return this.#bases[at] === base ? at : -1;
   }
 
   /** Exclusive bound of what is committed and can be reached: what cannot is in `damage`. */
@@ -114,7 +126,7 @@ export class SegmentSet {
 
   /** The segment that begins at `base`, if there is one. */
   beginningAt(base: number): ReadableSegment | undefined {
-    const at = this.#bases.indexOf(base);
+    const at = this.#placeOf(base);
     return at < 0 ? undefined : this.#segment(at);
   }
 
@@ -147,7 +159,7 @@ export class SegmentSet {
     if (this.#hasTakenOver()) {
       const epoch = this.#control.sessionEpoch();
       this.#relist();
-      for (const segment of this.#open.values()) segment.useMappedBounds();
+      for (const [base, segment] of this.#open) this.#useWords(base, segment);
       this.#survey = undefined;
       this.#epochSeen = epoch;
       return true;
@@ -170,7 +182,7 @@ export class SegmentSet {
    */
   get damage(): CorruptionError | undefined {
     if (this.#survey?.damage !== undefined) return this.#survey.damage;
-    return this.#faultAt(this.#bases.length - 1);
+    return this.#faultAt(this.#bases.at(-1));
   }
 
   /** Everything that can be known to be damaged without reading frames, oldest first. */
@@ -178,8 +190,8 @@ export class SegmentSet {
     this.refresh();
     this.relistStart();
     const found: CorruptionError[] = [];
-    for (let at = 0; at < this.#bases.length; at++) {
-      const damage = this.#faultAt(at) ?? this.#holeBehind(at);
+    for (const base of this.#bases) {
+      const damage = this.#faultAt(base) ?? this.#holeBehind(base);
       if (damage !== undefined) found.push(damage);
     }
     const atEnd = this.#survey?.damage;
@@ -200,9 +212,8 @@ export class SegmentSet {
   describe(fromOffset: number): SegmentInfo[] {
     this.refresh();
     this.relistStart();
-    const first = this.#bases.findLastIndex((base) => base <= fromOffset);
-    const places = [...this.#bases.keys()].slice(Math.max(0, first));
-    const segments = places.map((at) => this.#usable(at));
+    const bases = this.#bases.slice(Math.max(0, this.#placeBelow(fromOffset)));
+    const segments = bases.map((base) => this.#usable(this.#placeOf(base)));
     return segments.filter((segment) => segment !== undefined).map(describeSegment);
   }
 
@@ -211,11 +222,22 @@ export class SegmentSet {
     this.#open.clear();
   }
 
+  /** The appender may have dropped the segment since the directory was listed. */
+  #useWords(base: number, segment: ReadableSegment): void {
+    try {
+      segment.useMappedBounds();
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+      this.#relist();
+      if (this.#open.has(base)) throw error;
+    }
+  }
+
   #hasTakenOver(): boolean {
     return this.#control.sessionEpoch() !== this.#epochSeen;
   }
 
-  /** Files come and go while an appender recovers; then this begins again. */
+  /** Files come and go while an appender recovers, and when it drops; then this begins again. */
   #takeStock(): void {
     for (let attempt = 1; ; attempt++) {
       try {
@@ -227,7 +249,8 @@ export class SegmentSet {
         this.#bases = [...(this.#survey?.bases ?? this.#listed())];
         if (!this.#hasTakenOver()) return;
       } catch (error) {
-        if (attempt === OPEN_ATTEMPTS || !isMissing(error)) throw error;
+        const isInTheWay = isMissing(error) || this.#hasTakenOver();
+        if (attempt === OPEN_ATTEMPTS || !isInTheWay) throw error;
       }
     }
   }
@@ -273,10 +296,11 @@ export class SegmentSet {
     }
   }
 
-  /** Why a segment cannot be used; `undefined` if it can. */
-  #faultAt(at: number): CorruptionError | undefined {
+  /** Why the segment of this base cannot be used; `undefined` if it can, or is not there. */
+  #faultAt(base: number | undefined): CorruptionError | undefined {
     try {
-      if (this.#bases[at] !== undefined) this.#segment(at);
+      const at = base === undefined ? -1 : this.#placeOf(base);
+      if (at >= 0) this.#segment(at);
       return undefined;
     } catch (error) {
       if (error instanceof CorruptionError) return error;
@@ -285,9 +309,9 @@ export class SegmentSet {
   }
 
   /** Set if the segment does not reach up to the next one. */
-  #holeBehind(at: number): CorruptionError | undefined {
-    const segment = this.#usable(at);
-    const next = this.#bases[at + 1];
+  #holeBehind(base: number): CorruptionError | undefined {
+    const segment = this.#usable(this.#placeOf(base));
+    const next = this.#bases[this.#placeBelow(base) + 1];
     if (segment === undefined || next === undefined) return undefined;
     const end = segment.base + segment.committedCount();
     return end < next ? this.#missingAt(end) : undefined;

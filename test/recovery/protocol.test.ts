@@ -1,9 +1,12 @@
 /** Moments between two stores of an appender, or between two steps of a recovery, that last long. */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import fs, { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { basename, join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import { OffsetOutOfRangeError, openAppender, openReader } from '../../src/index.js';
-import { dieWith, isStraceUsable } from '../support/dying.js';
+import { dieWith, fixture, isStraceUsable } from '../support/dying.js';
 import { indexFile, overwrite, readAll, segmentFile, segmentsOf } from '../support/log-damage.js';
 import { BY_HAND, QUIET, nameOf, namesOf } from '../support/quiet-logs.js';
 import { bytes, temporaryLogPath, text } from '../support/temporary-log.js';
@@ -137,4 +140,83 @@ it('a time is looked up among what is left when segments are dropped meanwhile',
   expect(reader.offsetAtTime(0)).toBe(start);
   await appender.close();
   reader.close();
+});
+
+describe('an appender elsewhere that rolls and drops', () => {
+  const drop = (log: string): void => dieWith(log, QUIET, ['append', 1000], ['dropBefore', 900]);
+
+  /** Once, before or after this process has listed a directory. */
+  function whenListing(when: 'before' | 'after', action: () => void): void {
+    const { readdirSync } = fs;
+    const set = (replaced: typeof readdirSync): void => {
+      Object.assign(fs, { readdirSync: replaced });
+      syncBuiltinESMExports();
+    };
+    set(((...args: Parameters<typeof readdirSync>) => {
+      set(readdirSync);
+      if (when === 'before') action();
+      const listed = readdirSync(...args);
+      if (when === 'after') action();
+      return listed;
+    }) as typeof readdirSync);
+  }
+
+  it('while a reader of a dead log is opened does not make it look damaged', () => {
+    const log = temporaryLogPath();
+    dieWith(log, QUIET, ['append', 3]);
+    whenListing('before', () => drop(log));
+    const reader = openReader(log);
+    expect(reader.startOffset).toBeGreaterThan(3);
+    expect(reader.damage()).toEqual([]);
+    reader.close();
+  });
+
+  it('while a reader turns to the words of its successor does not fail it', () => {
+    const log = temporaryLogPath();
+    dieWith(log, QUIET, ['append', 3]);
+    const reader = openReader(log);
+    expect(text(reader.get(2).payload)).toBe(nameOf(2));
+    dieWith(log, QUIET, ['append', 3]);
+    whenListing('after', () => drop(log));
+    expect(() => reader.get(3)).toThrow(OffsetOutOfRangeError);
+    expect(reader.startOffset).toBeGreaterThan(3);
+    expect(text(reader.get(1000).payload)).toBe(nameOf(1000));
+    reader.close();
+  });
+
+  it.each([
+    ['segments', 5],
+    ['damage', 4],
+  ] as const)(
+    'while a reader describes its %s does not make it leave out any that stay',
+    async (what, damaged) => {
+      const log = temporaryLogPath();
+      const appender = openAppender(log, QUIET);
+      while (segmentsOf(log).length < 8) appender.append(bytes(nameOf(appender.nextOffset)));
+      await appender.close();
+      const bases = segmentsOf(log);
+      const state = new Int32Array(new SharedArrayBuffer(4));
+      const workerData = { path: log, options: QUIET, offset: bases[4], state };
+      const dropper = new Worker(fixture('drop-when-told.mjs'), { workerData });
+      Atomics.wait(state, 0, 0);
+      overwrite(segmentFile(log, bases[damaged] as number), 0, words(0, 0, 0, 0));
+      const reader = openReader(log);
+      whenListing('after', () => {
+        Atomics.store(state, 0, 2);
+        Atomics.notify(state, 0);
+        Atomics.wait(state, 0, 2);
+      });
+      if (what === 'damage') {
+        const lost = { from: bases[damaged], to: bases[damaged + 1] };
+        expect(reader.damage()).toMatchObject([{ lost }]);
+      } else {
+        const kept = [4, 6, 7].map((i) => bases[i]);
+        expect(reader.segments().map(({ baseOffset }) => baseOffset)).toEqual(kept);
+      }
+      expect(segmentsOf(log)).toEqual(bases.slice(4));
+      reader.close();
+      dropper.postMessage('close');
+      await once(dropper, 'exit');
+    },
+  );
 });
