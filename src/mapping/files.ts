@@ -162,7 +162,8 @@ export function checkIsFile(path: string, expected: string): void {
 }
 
 function isLink(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
+  const stats = storage('look at', path, () => lstatSync(path, { throwIfNoEntry: false }));
+  return stats?.isSymbolicLink() ?? false;
 }
 
 export function isMissing(error: unknown): boolean {

@@ -276,6 +276,13 @@ describe.skipIf(!existsSync('/proc/self/maps'))('a call that fails (skipped with
     expect(openFilesOf(log)).toEqual([]);
   });
 
+  it('in asking whether a missing file is a link to nothing is typed', () => {
+    const log = temporaryLogPath();
+    failCalls('lstatSync', 'EIO');
+    expect(thrownBy(() => openAppender(log))).toMatchObject({ code: 'STORAGE', errno: 'EIO' });
+    expect(openFilesOf(log)).toEqual([]);
+  });
+
   it('in reading segment headers is not told as damage by a repair that builds the control page', async () => {
     const log = await madeLog(2);
     rmSync(join(log, 'control'));
