@@ -37,6 +37,8 @@ class View {
   #batchEnd: number;
   #bound = 0;
   #end: number;
+  /** The same when it was last waited. */
+  #endBefore: number;
 
   constructor(log: string, kind: RecordKind, options: ReaderOptions, timeoutMs?: number) {
     this.#kind = kind;
@@ -45,7 +47,7 @@ class View {
     this.#source =
       timeoutMs === undefined ? this.#reader.cursor() : this.#reader.tailer({ onDropped: 'skip' });
     this.#name = `${timeoutMs === undefined ? 'cursor' : 'tailer'} ${options.bound ?? 'committed'}`;
-    this.#end = this.#batchEnd = this.#source.nextOffset;
+    this.#end = this.#endBefore = this.#batchEnd = this.#source.nextOffset;
   }
 
   get end(): number {
@@ -75,12 +77,14 @@ class View {
   #next(): boolean {
     const source = this.#source;
     if ('writer' in source) return source.next({ timeoutMs: this.#timeoutMs });
-    try {
-      return source.next();
-    } catch (error) {
-      if (!isDropped(error) || error.startOffset <= this.#end) throw error;
-      source.seek(error.startOffset);
-      return source.next();
+    for (;;) {
+      try {
+        return source.next();
+      } catch (error) {
+        // Again, if it is dropped before it is read.
+        if (!isDropped(error) || error.startOffset <= source.nextOffset) throw error;
+        source.seek(error.startOffset);
+      }
     }
   }
 
@@ -109,10 +113,15 @@ class View {
       throw new Error(`The records end within a batch that goes on to ${this.#batchEnd}`);
     }
     const bound = this.#reader.boundOffset;
-    if (bound < this.#bound || bound < this.#end) {
+    if (bound < this.#bound) {
       throw new Error(`The bound went back to ${bound}; it was ${this.#bound}`);
     }
+    // Of a frame the position is stored first, then the count: of the newest one only, the records may be
+    // seen and not be counted, for as long as nobody goes on, if its appender was killed in between.
+    const counted = this.#end > this.#endBefore ? this.#endBefore : 0;
+    if (bound < counted) throw new Error(`The bound is ${bound}, and ${counted} were seen before`);
     this.#bound = bound;
+    this.#endBefore = this.#end;
   }
 }
 
