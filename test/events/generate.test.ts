@@ -25,6 +25,7 @@ table Leaf { name:string (required); next:Leaf; }
 table Nothing {}
 table Unused { x:int; }
 union Any { Leaf, inner.Point, Again:Leaf, Text:string, Nothing }
+union Empty {}
 table Everything {
   b:bool = true; i8:byte; u8:ubyte = 7; i16:short; u16:ushort; i32:int; u32:uint; i64:long;
   u64:ulong = 18446744073709551615; f32:float = 1.5; f64:double = nan;
@@ -32,7 +33,7 @@ table Everything {
   colour:Colour = Blue; nc:Colour = null; big:Big = Huge; access:Access;
   text:string; name:string (required); gone:Unused (deprecated);
   leaf:Leaf; point:Point; near:inner.Point (required); nothing:Nothing;
-  any:Any; must:Any (required); all:[Any];
+  any:Any; must:Any (required); all:[Any]; empty:Empty; empties:[Empty];
   bools:[bool]; bytes:[ubyte]; longs:[long]; doubles:[double]; colours:[Colour];
   texts:[string]; leaves:[Leaf]; points:[Point];
   event_schema:int; string:string; class:int;

@@ -72,7 +72,7 @@ function unionField({ name, type, isRequired }: TableField, names: TypeNames): s
 
 function vectorPair(name: string, type: Type, names: TypeNames): string {
   const union = (type as { readonly element: UnionType }).element;
-  const tags = union.members.map((one) => `'${one.name}'`).join(' | ');
+  const tags = union.members.map((one) => `'${one.name}'`).join(' | ') || 'never';
   return pair(name, `readonly (${tags})[]`, `readonly ${names.of(union)}[]`);
 }
 

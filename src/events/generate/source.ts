@@ -27,6 +27,7 @@ export function objectType(members: readonly string[]): string {
 
 /** Types with `|` between them, one in a line. */
 export function alternatives(types: readonly string[]): string {
+  if (types.length === 0) return 'never';
   return types.map((type) => `\n  | ${type}`).join('');
 }
 

@@ -96,7 +96,9 @@ function viewType(type: Type, names: TypeNames): string {
     case 'array':
       return vectorView(type, names);
     case 'union':
-      return [...new Set(type.members.map((one) => viewType(one.type, names)))].join(' | ');
+      return (
+        [...new Set(type.members.map((one) => viewType(one.type, names)))].join(' | ') || 'never'
+      );
     default:
       return names.viewOf(type);
   }
