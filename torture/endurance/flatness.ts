@@ -8,6 +8,8 @@
  *   and other mappings of the second half are not always more than the most of the first half and a small
  *   slack, for those that come and go with Node's own threads and heap.
  * - Both of these, and anonymous memory below, less what koffi keeps of every thread that has ended.
+ * - Heaps are counted without what V8 has compiled: it goes on compiling for an hour, as functions that run
+ *   seldom have run often, and what it keeps of them belongs to no object.
  * - Memory: the least of the last quarter is not above the most of the second quarter by more than a
  *   tenth (and some MiB: an allocator does not give back everything); and the median of the slopes between
  *   all pairs of samples (Theil and Sen), times their number, is below the same.
@@ -229,6 +231,7 @@ const COLUMNS: readonly Figure[] = [
   ["the follower's mappings", (s) => s.followers[1].process.mappings],
   ['files of the log', (s) => s.logFiles],
   ['MiB of the log', (s) => s.logBytes / MIB],
+  ['MiB of compiled code', (s) => s.heap.codeBytes / MIB],
   ['MiB resident', (s) => s.process.residentBytes / MIB],
   ...[...HEAPS, ...MEMORY].map(([name, of]): Figure => [`MiB of ${name}`, (s) => of(s) / MIB]),
   ['µs p50 of timers', (s) => s.timer.p50Us],

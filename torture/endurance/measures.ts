@@ -2,7 +2,7 @@
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
+import { getHeapCodeStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 /** Of one process. */
@@ -27,7 +27,10 @@ export interface ProcessMeasures {
 
 /** Of one thread. */
 export interface HeapMeasures {
+  /** Without compiled code. */
   readonly heapBytes: number;
+  /** What V8 has compiled: it goes on with that for an hour, as more and more functions have run often. */
+  readonly codeBytes: number;
   readonly externalBytes: number;
   readonly arrayBufferBytes: number;
 }
@@ -48,7 +51,14 @@ export async function collectGarbage(): Promise<void> {
 
 export function measureHeap(): HeapMeasures {
   const { heapUsed, external, arrayBuffers } = process.memoryUsage();
-  return { heapBytes: heapUsed, externalBytes: external, arrayBufferBytes: arrayBuffers };
+  const code = getHeapCodeStatistics();
+  const codeBytes = code.code_and_metadata_size + code.bytecode_and_metadata_size;
+  return {
+    heapBytes: heapUsed - codeBytes,
+    codeBytes,
+    externalBytes: external,
+    arrayBufferBytes: arrayBuffers,
+  };
 }
 
 export function measureProcess(log: string): ProcessMeasures {
