@@ -13,7 +13,7 @@ const DROPS = test(SYNCS, 'dropBefore makes the new start durable, deletes oldes
 const CLOSES = test(SYNCS, 'close syncs segments, names and indexes, then the note that says so');
 
 const RENAME_INDEX =
-  "        storage('rename to', index, () => renameSync(prepared.indexPath, index));\n";
+  "        storage('rename to', index, () => renameSync(own, index));\n        prepared.indexPath = index;\n";
 
 export const FILE_CLAIMS: readonly Claim[] = [
   {
@@ -46,8 +46,8 @@ export const FILE_CLAIMS: readonly Claim[] = [
     mutations: [
       change(
         'append/open-appender.js',
-        '    syncDirectory(directory);\n    return segment;\n',
-        '    return segment;\n',
+        '        syncDirectory(directory);\n        return segment;\n',
+        '        return segment;\n',
       ),
     ],
     caughtBy: tests(test(SYNCS, 'a first segment that is made anew has its name synced')),
@@ -150,11 +150,7 @@ export const FILE_CLAIMS: readonly Claim[] = [
     id: '7k',
     claim: 'a failed roll leaves everything as it was, and is tried again',
     mutations: [
-      change(
-        SEGMENT,
-        "            storage('rename to', index, () => renameSync(index, prepared.indexPath));\n",
-        '',
-      ),
+      change(SEGMENT, '            renameBack(prepared, own);\n', '            void renameBack;\n'),
     ],
     caughtBy: tests(test('segment/names', 'a roll whose rename fails')),
   },
@@ -227,7 +223,11 @@ export const FILE_CLAIMS: readonly Claim[] = [
         '    const temporary = temporaryName(path);\n',
         '    const temporary = path;\n    void temporaryName;\n',
       ),
-      change(SEGMENT, "    storage('rename to', path, () => renameSync(temporary, path));\n}", '}'),
+      change(
+        SEGMENT,
+        "        storage('rename to', path, () => renameSync(temporary, path));\n",
+        '',
+      ),
     ],
     caughtBy: tests(test('segment/names', 'no file that is mapped becomes shorter')),
   },
@@ -290,7 +290,7 @@ export const FILE_CLAIMS: readonly Claim[] = [
     id: '10e',
     claim: 'LOCK is never unlinked',
     mutations: [
-      change(LOCK, 'import { closeSync, openSync,', 'import { unlinkSync, closeSync, openSync,'),
+      change(LOCK, 'import { ftruncateSync,', 'import { unlinkSync, ftruncateSync,'),
       change(LOCK, '    release() {\n', '    release() {\n        unlinkSync(this.#path);\n'),
     ],
     caughtBy: tests(test('lock', 'is a lock on the same file, for ever')),

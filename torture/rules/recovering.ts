@@ -122,13 +122,13 @@ export const RECOVERY_CLAIMS: readonly Claim[] = [
     mutations: [
       change(
         RECOVER,
-        '        const copiedTo = this.#copyAside(segment, from, lengthBytes);\n        clearRange(',
+        '        const copiedTo = lengthBytes > 0 ? this.#copyAside(segment, from, lengthBytes) : undefined;\n        clearRange(',
         '        clearRange(',
       ),
       change(
         RECOVER,
-        '        syncFile(segment.fd, segment.path);\n        return { path',
-        '        syncFile(segment.fd, segment.path);\n        const copiedTo = this.#copyAside(segment, from, lengthBytes);\n        return { path',
+        '        syncFile(segment.fd, segment.path);\n        if (copiedTo',
+        '        syncFile(segment.fd, segment.path);\n        const copiedTo = lengthBytes > 0 ? this.#copyAside(segment, from, lengthBytes) : undefined;\n        if (copiedTo',
       ),
     ],
     caughtBy: tests(test(RULES, 'is truncated, kept aside byte for byte'), TAIL_IN_ORDER),
@@ -139,8 +139,8 @@ export const RECOVERY_CLAIMS: readonly Claim[] = [
     mutations: [
       change(
         RECOVER,
-        '            syncFile(fd, path);\n        }\n        finally {\n            window.close();\n            closeSync(fd);',
-        '        }\n        finally {\n            window.close();\n            closeSync(fd);',
+        '            syncFile(fd, path);\n        }\n        catch (error) {\n            // Half',
+        '        }\n        catch (error) {\n            // Half',
       ),
       change(RECOVER, "        syncDirectory(asidePath(this.#directory, '.'));\n", ''),
     ],
@@ -176,8 +176,8 @@ export const RECOVERY_CLAIMS: readonly Claim[] = [
     mutations: [
       change(
         RECOVER,
-        '        syncFile(segment.fd, segment.path);\n        return { path',
-        '        return { path',
+        '        syncFile(segment.fd, segment.path);\n        if (copiedTo',
+        '        if (copiedTo',
       ),
       change(
         RECOVER,
