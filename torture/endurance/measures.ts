@@ -78,9 +78,16 @@ export function measureProcess(log: string): ProcessMeasures {
     logDescriptors: logDescriptors.map((path) => basename(path)).sort(),
     mappings: mappings.length,
     logMappings: logMappings.length,
-    writable: logMappings.filter((line) => / rw-s .*\.(?:log|index)/.test(line)),
-    stale: [...logDescriptors, ...logMappings].filter((line) => line.endsWith(' (deleted)')),
+    writable: logMappings.filter((line) => / rw-s .*\.(?:log|index)/.test(line)).map(detached),
+    stale: [...logDescriptors, ...logMappings]
+      .filter((line) => line.endsWith(' (deleted)'))
+      .map(detached),
   };
+}
+
+/** A part of a string keeps the whole of it: the lists of all mappings, for as long as there are samples. */
+function detached(part: string): string {
+  return Buffer.from(part).toString();
 }
 
 /** What descriptors stand for, but the one that this takes itself. */
