@@ -1,5 +1,5 @@
 /** Whether an index says what the frames of its segment say. */
-import { closeSync, fstatSync, openSync } from 'node:fs';
+import { openSync } from 'node:fs';
 import { LogError, StorageError, storage } from '../errors.js';
 import { FRAME_OK } from '../format/frame.js';
 import { FrameScan } from '../format/frame-scan.js';
@@ -14,7 +14,7 @@ import {
   indexFileBytes,
 } from '../format/index-header.js';
 import { segmentSeed, type SegmentHeader } from '../format/segment-header.js';
-import { checkIsFile, isMissing, readFully } from '../mapping/files.js';
+import { checkIsFile, closeQuietly, fileSize, isMissing, readFully } from '../mapping/files.js';
 import { indexPath, segmentPath } from '../segment/directory.js';
 import { SegmentWindow } from '../segment/segment-window.js';
 
@@ -27,7 +27,7 @@ export function isIndexSound(directory: string, header: SegmentHeader, isSealed:
     try {
       return doesAgree(fd, path, header, scanOf(directory, header), isSealed);
     } finally {
-      closeSync(fd);
+      closeQuietly(fd);
     }
   } catch (error) {
     if (!(error instanceof LogError)) throw error;
@@ -56,7 +56,7 @@ function doesAgree(
   scan: FrameScan,
   isSealed: boolean,
 ): boolean {
-  if (fstatSync(fd).size !== indexFileBytes(header.indexCapacity)) return false;
+  if (fileSize(fd, path) !== indexFileBytes(header.indexCapacity)) return false;
   const words = new Int32Array(PAGE_BYTES / 4);
   readFully(fd, new Uint8Array(words.buffer), 0, PAGE_BYTES, 0, path);
   checkIndexHeader(new Uint8Array(words.buffer), header, path);

@@ -68,6 +68,15 @@ describe.skipIf(!existsSync('/proc/self/maps'))('a call that fails (skipped with
     await expectWhole(log, end);
   });
 
+  it('in a close of an index does not fail the repair that looks at it', async () => {
+    const log = await madeLog(3);
+    failCalls('closeSync', 'ENOSPC', { times: Infinity, path: /\.index$/ });
+    expect(repairLog(log).lost).toEqual([]);
+    healCalls();
+    expect(verifyLog(log).isIntact).toBe(true);
+    expect(openFilesOf(log)).toEqual([]);
+  });
+
   it('in an unmapping is made again with the next one', async () => {
     const log = temporaryLogPath();
     const appender = openAppender(log, QUIET);
