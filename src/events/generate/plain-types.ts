@@ -16,7 +16,7 @@ import {
   type UnionType,
 } from '../model.js';
 import type { TypeNames } from './names.js';
-import { alternatives, member, objectType, type Docs } from './source.js';
+import { alternatives, member, objectType, oneOf, type Docs } from './source.js';
 
 /** The whole declaration of a struct, without its comment. */
 export function plainStruct(struct: StructType, names: TypeNames, docs: Docs): string {
@@ -72,7 +72,7 @@ function unionField({ name, type, isRequired }: TableField, names: TypeNames): s
 
 function vectorPair(name: string, type: Type, names: TypeNames): string {
   const union = (type as { readonly element: UnionType }).element;
-  const tags = union.members.map((one) => `'${one.name}'`).join(' | ') || 'never';
+  const tags = oneOf(union.members.map((one) => `'${one.name}'`));
   return pair(name, `readonly (${tags})[]`, `readonly ${names.of(union)}[]`);
 }
 

@@ -25,15 +25,20 @@ export function objectType(members: readonly string[]): string {
   return members.length === 0 ? '{}' : `{\n${indented(members.join('\n'))}\n}`;
 }
 
-/** Types with `|` between them, one in a line. */
+/** Types with `|` between them. */
+export function oneOf(types: readonly string[]): string {
+  return types.join(' | ') || 'never';
+}
+
+/** The same, one in a line. */
 export function alternatives(types: readonly string[]): string {
-  if (types.length === 0) return 'never';
+  if (types.length === 0) return oneOf(types);
   return types.map((type) => `\n  | ${type}`).join('');
 }
 
 /** A type alias: in one line if it fits. */
 export function typeAlias(name: string, types: readonly string[]): string {
-  const single = `export type ${name} = ${types.join(' | ') || 'never'};`;
+  const single = `export type ${name} = ${oneOf(types)};`;
   if (single.length <= LINE_CHARACTERS) return single;
   return `export type ${name} =${alternatives(types)};`;
 }

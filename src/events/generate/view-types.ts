@@ -13,7 +13,7 @@ import {
   type VectorType,
 } from '../model.js';
 import type { NamedType, TypeNames } from './names.js';
-import { alternatives, member, objectType, type Docs } from './source.js';
+import { alternatives, member, objectType, oneOf, type Docs } from './source.js';
 
 /** Whether its view has an `EventVector`. */
 export function hasVectorView(type: NamedType): boolean {
@@ -96,9 +96,7 @@ function viewType(type: Type, names: TypeNames): string {
     case 'array':
       return vectorView(type, names);
     case 'union':
-      return (
-        [...new Set(type.members.map((one) => viewType(one.type, names)))].join(' | ') || 'never'
-      );
+      return oneOf([...new Set(type.members.map((one) => viewType(one.type, names)))]);
     default:
       return names.viewOf(type);
   }
