@@ -34,6 +34,17 @@ async function closedLog(): Promise<{ log: string; end: number }> {
   return { log, end };
 }
 
+/** Of so many segments, none of them durable, as the death of its appender leaves it. */
+async function unsyncedCopy(segments: number): Promise<{ copy: string; end: number }> {
+  const log = temporaryLogPath();
+  const appender = openAppender(log, NEVER_SYNCED);
+  fill(log, segments, () => append(appender));
+  const end = appender.nextOffset;
+  const copy = copyOf(log);
+  await appender.close();
+  return { copy, end };
+}
+
 describe('a reader of a log that nobody appends to', () => {
   it('goes on behind a sealed segment whose word sealed has lost its bit', async () => {
     const { log, end } = await closedLog();
@@ -120,12 +131,7 @@ it('a reader without checksums has a typed error for a frame that a rebuilt inde
 });
 
 it('recovery goes on into the next segment over bytes that turned up behind the last frame', async () => {
-  const log = temporaryLogPath();
-  const appender = openAppender(log, NEVER_SYNCED);
-  fill(log, 3, () => append(appender));
-  const end = appender.nextOffset;
-  const copy = copyOf(log);
-  await appender.close();
+  const { copy, end } = await unsyncedCopy(3);
   for (const segment of segmentsOf(copy).slice(0, 2)) {
     const last = framesIn(copy, segment).at(-1) as { position: number; length: number };
     overwrite(segmentFile(copy, segment), last.position + last.length, Uint8Array.of(8));
@@ -139,12 +145,7 @@ it('recovery goes on into the next segment over bytes that turned up behind the 
 });
 
 it('repair keeps committed frames of a segment without a header above the durable bound', async () => {
-  const log = temporaryLogPath();
-  const appender = openAppender(log, NEVER_SYNCED);
-  fill(log, 2, () => append(appender));
-  const end = appender.nextOffset;
-  const copy = copyOf(log);
-  await appender.close();
+  const { copy, end } = await unsyncedCopy(2);
   const [, second] = segmentsOf(copy) as [number, number];
   flipBit(segmentFile(copy, second), 1000);
   expect(verifyLog(copy)).toMatchObject({ isIntact: false, endOffset: end });

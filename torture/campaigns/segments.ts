@@ -36,7 +36,6 @@ export const campaign: Campaign = {
   title: 'the files of a log deleted, renamed, exchanged, replaced, among others',
   shortRounds: 40,
   totalRounds: () => Math.ceil(CASES / CASES_PER_ROUND),
-  patienceMs: 3 * 60_000,
   async start(folder) {
     const library = await import('stratalog');
     const targets = (['closed', 'died'] as const).map((ending) => {

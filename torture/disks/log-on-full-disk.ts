@@ -265,12 +265,17 @@ export class LogOnFullDisk {
     const segment = pick(random, used);
     flipBit(segment.path, FIRST_FRAME_AT + below(random, segment.usedBytes));
     this.#fill();
+    const before = this.#bytesButOriginals();
     let report = this.#unlessFull('repair', () => repairLog(this.#log));
-    if (report === undefined) {
-      // It may have kept the original of what it has mended already. Not once more each time it is tried.
-      const left = bytesBelow(this.#log);
+    const isRefused = report === undefined;
+    if (isRefused) {
+      const left = this.#bytesButOriginals() - before;
+      if (left > this.#options.segmentSizeBytes / 2) {
+        throw new Error(`A repair that was refused has left ${left} bytes behind, on a full disk`);
+      }
+      const once = bytesBelow(this.#log);
       report = this.#unlessFull('repair', () => repairLog(this.#log));
-      const grown = bytesBelow(this.#log) - left;
+      const grown = bytesBelow(this.#log) - once;
       if (report === undefined && grown > 0) {
         throw new Error(`A repair that was refused again has left ${grown} bytes more behind`);
       }
@@ -281,8 +286,8 @@ export class LogOnFullDisk {
     }
     // The log itself may fill the disk.
     if (report === undefined) return;
-    // In the report of a repair that was refused nobody has read what was lost; the log tells it, too.
-    const lost = verifyLog(this.#log).lostBefore;
+    // Of what a repair had mended before it was refused, only the log tells.
+    const lost = isRefused ? verifyLog(this.#log).lostBefore : report.lost;
     if (lost.length === 0) throw new Error(`Nothing was lost to damage in ${segment.path}`);
     count('repairs');
     this.#checkButLost(lost);
@@ -394,6 +399,15 @@ export class LogOnFullDisk {
   #asideBytes(): number {
     const aside = join(this.#log, 'aside');
     return existsSync(aside) ? bytesBelow(aside) : 0;
+  }
+
+  /** All but whole segments in `aside`, which a repair keeps on purpose; half a copy is none. */
+  #bytesButOriginals(): number {
+    const aside = join(this.#log, 'aside');
+    const names = existsSync(aside) ? readdirSync(aside) : [];
+    const sizes = names.map((name) => statSync(join(aside, name)).blocks * 512);
+    const whole = sizes.filter((size) => size >= this.#options.segmentSizeBytes);
+    return bytesBelow(this.#log) - whole.reduce((sum, size) => sum + size, 0);
   }
 
   /** The log keeps to its own limit. What was set aside is not appended. */
