@@ -5,6 +5,7 @@ import {
   receiveMessageOnPort,
   type MessagePort,
 } from 'node:worker_threads';
+import { adoptLeftovers } from '../mapping/leftovers.js';
 import type { Reply, Request, ThreadData } from './messages.js';
 import { REPLIES, THREAD_ENDED, WAKE, type SharedState } from './shared-state.js';
 
@@ -42,6 +43,7 @@ export class MaintenanceClient {
       // Flags of the process, such as a profiler's, are not meant for this thread.
       execArgv: [],
     });
+    adoptLeftovers(this.#worker);
     this.#exited = new Promise((resolve) => {
       this.#worker.on('exit', () => {
         this.#onExit();

@@ -11,6 +11,7 @@ import { ReadersFile } from '../control/readers-file.js';
 import { indexFileBytes } from '../format/index-header.js';
 import { PAGE_BYTES } from '../format/identity.js';
 import { syncFile } from '../mapping/files.js';
+import { handOverLeftovers } from '../mapping/leftovers.js';
 import { madvise, viewMemory } from '../mapping/native.js';
 import {
   discardPrepared,
@@ -69,6 +70,7 @@ class MaintenanceThread {
     } finally {
       this.#readers?.close();
       this.#control.close();
+      handOverLeftovers();
     }
   }
 

@@ -129,6 +129,13 @@ export function munmap(address: bigint, length: number): void {
 
 const toUnmap = new Map<bigint, number>();
 
+/** What this thread could not unmap, address and length: from now on somebody else's to try. */
+export function takeLeftMapped(): [bigint, number][] {
+  const left = [...toUnmap];
+  toUnmap.clear();
+  return left;
+}
+
 /** Memory at an address as an `ArrayBuffer` without owner: whoever calls keeps it mapped. */
 export function viewMemory(address: bigint, length: number): ArrayBuffer {
   return koffi.view(address, length);

@@ -8,6 +8,7 @@ import { Bell, SLICE_MS, type BellKind } from '../control/bell.js';
 import { ControlFile } from '../control/control-file.js';
 import { ReadersFile } from '../control/readers-file.js';
 import { PAGE_BYTES, type LogId } from '../format/identity.js';
+import { handOverLeftovers } from '../mapping/leftovers.js';
 import {
   MAX_AWAITED,
   canWaitForAny,
@@ -122,6 +123,7 @@ class WatchThread {
     } finally {
       for (const log of this.#logs.values()) log?.close();
       this.#port.close();
+      handOverLeftovers();
     }
   }
 

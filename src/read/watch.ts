@@ -5,6 +5,7 @@
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 import type { BellKind } from '../control/bell.js';
 import { PAGE_BYTES, type LogId } from '../format/identity.js';
+import { adoptLeftovers } from '../mapping/leftovers.js';
 import { futexWake, mmapAnonymous, munmap, viewMemory } from '../mapping/native.js';
 import type { WriterState } from './writer-state.js';
 import type { WatchReply, WatchRequest, WatchThreadData } from './watch-thread.js';
@@ -135,6 +136,7 @@ class WatchClient {
       // Flags of the process, such as a profiler's, are not meant for this thread.
       execArgv: [],
     });
+    adoptLeftovers(worker);
     this.#port.on('message', (id: WatchReply) => Watch.announce(id));
     // What goes wrong there ends the thread, and waiting goes on with a new one.
     worker.on('error', () => {});

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { fixture, isStraceUsable } from '../support/dying.js';
 import { failCalls, healCalls, openFilesOf } from '../support/failing-calls.js';
+import { runFixture } from '../support/fixtures.js';
 import { indexFile, segmentFile, segmentsOf } from '../support/log-damage.js';
 import { SMALL_SEGMENT_BYTES } from '../support/logs.js';
 import { temporaryLogPath } from '../support/temporary-log.js';
@@ -84,6 +85,12 @@ describe.skipIf(!existsSync('/proc/self/maps'))('a call that fails (skipped with
     failCalls('munmap', 'ENOMEM', { times: 2 });
     await appender.close();
     await expectWhole(log, 1);
+  });
+
+  it('in an unmapping of a thread that ends is made again by the one that has started it', async () => {
+    const { result } = await runFixture('unmap-fails-in-threads', [temporaryLogPath()]);
+    expect(result).toMatchObject({ threads: 2, left: [] });
+    expect((result as { refused: number }).refused).toBeGreaterThanOrEqual(2);
   });
 
   it.each([
