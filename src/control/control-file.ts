@@ -111,6 +111,15 @@ export class ControlFile {
     this.sync();
   }
 
+  /**
+   * The same in both slots, one after the other: what the older checkpoint still counts on is about to be
+   * deleted, and must not be missed if the newest one cannot be read.
+   */
+  writeCheckpointTwice(change: Partial<Omit<Checkpoint, 'sequence'>>): void {
+    this.writeCheckpoint(change);
+    this.writeCheckpoint({});
+  }
+
   session(): Session | undefined {
     return readSession(this.#page);
   }

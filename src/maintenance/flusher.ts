@@ -121,7 +121,7 @@ export class Flusher {
       this.#checkPoison();
       const { segmentBase, durableOffset } = this.#control.checkpoint();
       this.#poisonOnFailure(() =>
-        this.#control.writeCheckpoint({
+        this.#control.writeCheckpointTwice({
           clean: false,
           startOffset,
           segmentBase: Math.max(segmentBase, startOffset),

@@ -111,7 +111,7 @@ export function recoverLog(
     // The start may be in the page cache only, of an appender that died while it was written. On a disk
     // that knows an older one, segments would be missing. A new checkpoint: a page that could not be
     // written counts as written.
-    control.writeCheckpoint({});
+    control.writeCheckpointTwice({});
   });
   const last = survey.segments.at(-1);
   const recovery = new Recovery(directory, survey, stamp);

@@ -13,12 +13,14 @@ import {
   readAll,
   segmentFile,
   segmentsOf,
+  zero,
 } from '../support/log-damage.js';
 import { NEVER_SYNCED, QUIET, fill, nameOf, namesOf } from '../support/quiet-logs.js';
 import { bytes, temporaryLogPath, text } from '../support/temporary-log.js';
 
 const SEALED_AT = 1216;
 const FLUSHED_AT = 1152;
+const CHECKPOINT_SLOTS_AT = [512, 1024];
 
 function append(appender: Appender): void {
   appender.append(bytes(nameOf(appender.nextOffset)));
@@ -187,3 +189,24 @@ it('repair makes damaged indexes anew, whatever of them is damaged', async () =>
     }
   }
 });
+
+it.each([0, 1])(
+  'the start that a drop has moved is kept when checkpoint slot %i is lost',
+  async (slot) => {
+    const log = temporaryLogPath();
+    const appender = openAppender(log, NEVER_SYNCED);
+    fill(log, 4, () => append(appender));
+    const end = appender.nextOffset;
+    await appender.flush();
+    const kept = segmentsOf(log)[2] as number;
+    await appender.dropBefore(kept);
+    const copy = copyOf(log);
+    await appender.close();
+    const at = CHECKPOINT_SLOTS_AT[slot] as number;
+    zero(join(copy, 'control'), at, at + 64);
+    const again = openAppender(copy);
+    expect(again.startOffset).toBe(kept);
+    expect(again.nextOffset).toBe(end);
+    await again.close();
+  },
+);
