@@ -3,6 +3,7 @@ import { Bell, SLICE_MS } from '../control/bell.js';
 import type { ControlFile } from '../control/control-file.js';
 import type { ReadersFile, TailerSlot } from '../control/readers-file.js';
 import { SESSION_EPOCH } from '../format/control-page.js';
+import { checkOffset } from '../format/integers.js';
 import { LogClosedError, LogError, OffsetOutOfRangeError, PositionLostError } from '../errors.js';
 import { checkFunction, checkSignal } from '../options.js';
 import type { LockProbe } from '../mapping/lock.js';
@@ -209,18 +210,22 @@ export class Tailer {
   }
 
   /**
-   * Goes on at `offset`, forwards or backwards; the record need not exist yet. Whoever waits goes on
-   * waiting there.
+   * Goes on at `offset`, forwards or backwards, also after a `PositionLostError`; the record need not
+   * exist yet. Whoever waits goes on waiting there.
    * @throws {RangeError} not an offset
+   * @throws {StorageError} the disk cannot deliver the record before it; the tailer stays where it is
    * @throws {LogError} `CLOSED`
    */
   seek(offset: number): void {
     this.#checkOpen('seek');
+    checkOffset('offset', offset);
+    const epoch = this.#source.epochBefore(offset);
     this.#cursor.seek(offset);
     this.#hasRead = false;
     this.#isEnded = false;
+    this.#lost = undefined;
     this.#endOffset = offset;
-    this.#endEpoch = this.#source.epochBefore(offset);
+    this.#endEpoch = epoch;
     this.#shown[this.#shownAt] = offset;
     this.#stopWaiting?.();
   }

@@ -93,6 +93,25 @@ describe.skipIf(!existsSync('/proc/self/maps'))('a call that fails (skipped with
     expect((result as { refused: number }).refused).toBeGreaterThanOrEqual(2);
   });
 
+  it('in a look at the record before a position keeps a tailer where it is', async () => {
+    const log = await madeLog();
+    const reader = openReader(log);
+    const tailer = reader.tailer();
+    failCalls('madvise', 'EIO', { times: Infinity });
+    expect(thrownBy(() => reader.tailer({ from: 1 }))).toMatchObject({ errno: 'EIO' });
+    expect(thrownBy(() => tailer.seek(1))).toMatchObject({ errno: 'EIO' });
+    healCalls();
+    expect(tailer.nextOffset).toBe(0);
+    expect(tailer.next()).toBe(true);
+    reader.close();
+    await expectWhole(log, 1);
+  });
+
+  it('in replacing a watch thread that has died is told to who waits, who may wait again', async () => {
+    const { code, result } = await runFixture('watch-thread-dies', [temporaryLogPath()]);
+    expect({ code, result }).toEqual({ code: 0, result: { told: 'STORAGE ENOMEM', offset: 0 } });
+  });
+
   it.each([
     ['mmap', 'ENOMEM'],
     ['fcntl', 'ENOLCK'],

@@ -640,6 +640,8 @@ describe('a position', () => {
     for (const tailer of tailers) {
       expect(thrownBy(() => tailer.next())).toBeInstanceOf(PositionLostError);
       expect(thrownBy(() => tailer.next())).toBeInstanceOf(PositionLostError);
+      tailer.seek(3);
+      expect(drain(tailer)).toEqual(range(3, 12));
     }
     reader.close();
     await appender.close();
