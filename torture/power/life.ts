@@ -536,7 +536,8 @@ export class Life {
     const appender = this.#appender;
     if (appender === undefined) return;
     this.#what = `${this.#what}, closing after ${error.message}`;
-    await this.#listen(() => appender.close());
+    await this.#listen(async () => appender.close());
+    if (this.#isDead) this.#bury();
     this.#appender = undefined;
   }
 }
