@@ -375,13 +375,16 @@ interface Piece {
   readonly isDamaged: boolean;
   /** Nothing of the log follows but a torn tail. */
   readonly isLast: boolean;
-  /** What the first frame behind this segment names as its predecessor. */
+  /** What the first frame behind this segment names as its predecessor, or will name. */
   readonly resumesAt: number;
 }
 
 /** The segments that the log consists of after the repair, those that are missing included. */
 function pieces(found: Inspection): Piece[] {
   const bases = pieceBases(found);
+  const { clean, chainCrc } = found.checkpoint;
+  // As long as the checkpoint says that the log was closed, it says what the next frame will name.
+  const chainAtEnd = clean ? chainCrc : 0;
   return bases.map((base, i) => {
     const end = bases[i + 1] ?? found.endOffset;
     const runs = found.runs.filter(({ offset }) => offset >= base && offset < end);
@@ -396,7 +399,7 @@ function pieces(found: Inspection): Piece[] {
       header,
       isDamaged: header?.previousBase !== previousBase || !isWhole(runs, base, end),
       isLast: i === bases.length - 1,
-      resumesAt: found.runs.find(({ offset }) => offset >= end)?.previousCrc ?? 0,
+      resumesAt: found.runs.find(({ offset }) => offset >= end)?.previousCrc ?? chainAtEnd,
     };
   });
 }

@@ -373,3 +373,23 @@ describe('what a newer stratalog has written', () => {
     reader.close();
   });
 });
+
+it('goes on with one chain behind a gap at the end, also if a power cut kept the checkpoint of the close', async () => {
+  const log = temporaryLogPath();
+  const appender = openAppender(log, OPTIONS);
+  appendNumbered(appender, 21, 500);
+  appender.reserve(500).abandon();
+  await appender.close();
+  expect(segmentsOf(log)).toEqual([0, 21]);
+  spoil(log, 20);
+  const mended = copyOf(log);
+  expect(repairLog(mended).lost).toEqual([{ from: 20, to: 21 }]);
+  // The new segment has its name; nothing that came after it was written.
+  renameSync(segmentFile(mended, 0), segmentFile(log, 0));
+  rmSync(indexFile(log, 0));
+  const again = openAppender(log, OPTIONS);
+  expect(again.recovery.outcome).toBe('clean');
+  appendNumbered(again, 3, 500);
+  await again.close();
+  expect(verifyLog(log)).toMatchObject({ isIntact: true, endOffset: 24 });
+});
