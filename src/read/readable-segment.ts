@@ -189,11 +189,22 @@ export class ReadableSegment {
   #locateUnverified(slot: number): number {
     this.#bringInIndex(slot);
     const frame = this.#frameByEntry(slot) ?? this.#frameByRebuilding(slot);
-    const first = frameBase(this.words, frame) - this.base;
-    const fault = this.#checkFrame(frame, first);
-    if (fault !== FRAME_OK) throw this.#damageAt(frame, first, describeFault(fault), fault);
+    const fault = this.#checkFrame(frame, frameBase(this.words, frame) - this.base);
+    if (fault !== FRAME_OK) {
+      throw this.#damageAt(frame, this.#firstSlotIn(frame, slot), describeFault(fault), fault);
+    }
     const entry = this.#index[FIRST_ENTRY + slot] as number;
     return entry < 0 ? -entryPosition(entry) : entry * 8;
+  }
+
+  /** By the index: what a damaged frame says of itself may name records of the one before it. */
+  #firstSlotIn(frame: number, slot: number): number {
+    let first = slot;
+    for (; first > 0; first--) {
+      this.#bringInIndex(first - 1);
+      if (entryPosition(this.#index[FIRST_ENTRY + first - 1] as number) < frame) break;
+    }
+    return first;
   }
 
   /** The position of a record, or of the damage around it; and which records that goes for. */

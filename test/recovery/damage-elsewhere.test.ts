@@ -15,11 +15,13 @@ import {
   segmentsOf,
   zero,
 } from '../support/log-damage.js';
-import { NEVER_SYNCED, QUIET, fill, nameOf, namesOf } from '../support/quiet-logs.js';
+import { BY_HAND, NEVER_SYNCED, QUIET, fill, nameOf, namesOf } from '../support/quiet-logs.js';
+import { thrownBy } from '../support/logs.js';
 import { bytes, temporaryLogPath, text } from '../support/temporary-log.js';
 
 const SEALED_AT = 1216;
 const FLUSHED_AT = 1152;
+const FRAME_BASE_AT = 8;
 const CHECKPOINT_SLOTS_AT = [512, 1024];
 
 function append(appender: Appender): void {
@@ -117,6 +119,25 @@ it('a session that got into the place of a checkpoint is not taken for one', asy
   expect(() => openReader(log)).toThrow(expect.objectContaining({ code: 'CORRUPTION', path }));
   expect(repairLog(log).lost).toEqual([]);
   expect(readAll(log)).toEqual(namesOf(0, end));
+});
+
+it('the error of a frame that claims to begin earlier names none of the records before it', async () => {
+  const log = temporaryLogPath();
+  const appender = openAppender(log, BY_HAND);
+  for (const records of [1, 2, 1]) {
+    for (let i = 0; i < records; i++) append(appender);
+    appender.commit();
+  }
+  await appender.close();
+  const [, second] = framesIn(log, 0);
+  expect(second?.base).toBe(1);
+  flipBit(segmentFile(log, 0), (second?.position ?? 0) + FRAME_BASE_AT);
+  const reader = openReader(log);
+  for (const offset of [1, 2]) {
+    expect(thrownBy(() => reader.get(offset))).toMatchObject({ lost: { from: 1, to: 3 } });
+  }
+  for (const offset of [0, 3]) expect(text(reader.get(offset).payload)).toBe(nameOf(offset));
+  reader.close();
 });
 
 it('a reader without checksums has a typed error for a frame that a rebuilt index leaves out', async () => {
