@@ -64,7 +64,8 @@ function startOf(log: ProcessedLog, { from }: ProcessOptions): Start {
 export class Processor {
   /**
    * Resolves when the processor has ended, with what `handled` is then: after `stop`, or by
-   * `endAtClose`. Everything that it has started has ended by then, also when it rejects:
+   * `endAtClose`. Everything that it has started has ended by then, also when it rejects (the thread
+   * that waits for all tailers of this one lets go of the log a moment later):
    * - `ScanError`: the function has thrown, or cannot be loaded; a key is none; a thread has died;
    *   records have been dropped; the log is damaged. `cause` is the error itself, `piece` and `offset`
    *   say where. The pieces before that are handled first, so that whoever resumes gets on

@@ -16,7 +16,7 @@ import { printed, runFixture, startFixture } from '../support/fixtures.js';
 import { framesIn, segmentFile, zero } from '../support/log-damage.js';
 import { appendNumbered, range, rejectionOf, thrownBy } from '../support/logs.js';
 import { SMALL, close, isHandled, openLog, start, until } from '../support/processors.js';
-import { mappingsOf, numberedLog } from '../support/scans.js';
+import { numberedLog, unmapped } from '../support/scans.js';
 import { temporaryLogPath } from '../support/temporary-log.js';
 import { Gate, Trace } from '../support/traces.js';
 
@@ -38,7 +38,7 @@ describe('a processor whose function fails', () => {
       expect(error.cause).toBeInstanceOf(RangeError);
       expect((error.cause as Error).stack).toContain('process-functions.mjs');
       expect(first.handled.offset).toBe(error.piece?.from);
-      expect(mappingsOf(log)).toBe(0);
+      await unmapped(log);
       const before = trace.offsets;
       const second = start(log, { ...options, from: first.handled });
       expect(await second.done).toMatchObject({ offset: 1000 });
@@ -87,7 +87,7 @@ describe('a processor whose function fails', () => {
     expect(error.message).toContain(message);
     expect(error.piece).toMatchObject({ index: 0, from: 0 });
     expect(processor.handled).toEqual({ offset: 0, epoch: undefined });
-    expect(mappingsOf(log)).toBe(0);
+    await unmapped(log);
   });
 
   it('or its listener', async () => {
@@ -273,6 +273,6 @@ describe('processLog() refuses', () => {
     const error = thrownBy(() => start(log, options));
     expect(error).toSatisfy((found) => found instanceof TypeError || found instanceof RangeError);
     expect((error as Error).message).toContain(message);
-    expect(mappingsOf(log)).toBe(0);
+    await unmapped(log);
   });
 });

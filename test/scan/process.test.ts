@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { openReader, partitionOf, type Appender, type Position } from '../../src/index.js';
 import { appendNumbered, range, rejectionOf } from '../support/logs.js';
 import { SMALL, close, isHandled, openLog, start, until } from '../support/processors.js';
-import { mappingsOf, numberedLog } from '../support/scans.js';
+import { mappingsOf, numberedLog, unmapped } from '../support/scans.js';
 import { Gate, Trace } from '../support/traces.js';
 
 describe('processLog()', () => {
@@ -32,7 +32,7 @@ describe('processLog()', () => {
     expect(calls.map(({ from }) => from)).toEqual([0, ...calls.slice(0, -1).map(({ to }) => to)]);
     expect(mappingsOf(log)).toBeGreaterThan(0);
     await close(appender);
-    expect(mappingsOf(log)).toBe(0);
+    await unmapped(log);
   });
 
   it('keeps the records of a piece in order', async () => {
@@ -91,7 +91,7 @@ describe('processLog()', () => {
     await close(appender);
     expect(await processor.done).toMatchObject({ offset: 150 });
     expect(trace.sorted).toEqual(range(0, 150));
-    expect(mappingsOf(log)).toBe(0);
+    await unmapped(log);
   });
 
   it('with bound "flushed" handles nothing that is not durable', async () => {
@@ -322,7 +322,7 @@ describe('a processor that is stopped', () => {
     controller.abort('enough');
     expect(await rejectionOf(processor.done)).toBe('enough');
     expect(processor.handled.offset).toBe(0);
-    await until(() => mappingsOf(log) === 0);
+    await unmapped(log);
     const late = start(log, options);
     expect(await rejectionOf(late.done)).toBe('enough');
     expect(trace.calls.length).toBe(2);
