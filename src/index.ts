@@ -162,6 +162,13 @@ export type { CounterChoice, CounterSet } from './capture/system/groups.js';
 export type { Counter, CounterGroup } from './capture/system/plan.js';
 export type { Durations, TimingReport } from './capture/system/timing.js';
 
+// --- Export ---
+export { exportLog, type ExportOptions, type ExportReport } from './exchange/export.js';
+export type { OutputFormat } from './exchange/format.js';
+export { csvFile, type CsvFileOptions } from './exchange/text/csv.js';
+export { jsonLinesFile } from './exchange/text/json-lines.js';
+export type { Nested } from './exchange/text/text-fields.js';
+
 // --- Plots ---
 export { plotLines, type LinesOptions } from './plot/lines.js';
 export {

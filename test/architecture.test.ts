@@ -17,7 +17,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['append', 'read'],
   ['events', 'scan'],
   ['query', 'capture'],
-  ['plot'],
+  ['plot', 'exchange'],
   ['index'],
   ['cli', 'generated'],
   ['schemas'],

@@ -224,8 +224,11 @@ export class EventDecoder {
   }
 }
 
-/** 0.1 instead of 0.10000000149011612. Nine digits tell every float of 32 bits from the others. */
-function shortest(value: number): number {
+/**
+ * The number with the fewest digits that means this float of 32 bits: 0.1 instead of 0.10000000149011612. Nine
+ * digits tell every one from the others.
+ */
+export function shortest(value: number): number {
   if (value === 0) return value;
   // Denormal ones have fewer digits to tell.
   const least = Math.abs(value) < 2 ** -126 ? 1 : 6;

@@ -18,7 +18,7 @@ export class BatchReader {
   readonly #columns: Columns;
   readonly #rounded: IntegerColumn[];
 
-  constructor({ bfbs, root, fields, questions }: WorkerPlan) {
+  constructor({ bfbs, root, fields, questions }: Omit<WorkerPlan, 'id'>) {
     const schema = eventSchema(bfbs, { root });
     const paths = new Set([...fields.map(({ path }) => path), OFFSET_FIELD]);
     this.#plan = columnPlan(schema, [...paths], { int64: 'bigint', numbers: 'float64' });
@@ -35,10 +35,10 @@ export class BatchReader {
     );
   }
 
-  /** `false`: there are no more events. */
-  next(cursor: Cursor): boolean {
+  /** Reads the next events, so many at most. `false`: there are no more. */
+  next(cursor: Cursor, most = BATCH_ROWS): boolean {
     const { batch } = this;
-    batch.length = this.#plan.fill(cursor, this.#columns);
+    batch.length = this.#plan.fill(cursor, this.#columns, most);
     for (const column of this.#rounded) roundIntegers(column, batch.length);
     return batch.length > 0;
   }

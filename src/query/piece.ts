@@ -5,6 +5,7 @@ import { BATCH_ROWS, BatchReader } from './batch-reader.js';
 import type { Batch } from './batch.js';
 import { selectRows } from './filter.js';
 import { Groups, type Key } from './groups.js';
+import { LastUsed } from './last-used.js';
 import type { PlannedQuestion, WorkerPlan } from './plan.js';
 
 /** What a piece has found out about one question. Plain data. */
@@ -19,7 +20,7 @@ export interface PieceAnswer {
 
 /** An answer for each question of the plan; the events are read once. */
 export function answerPiece(cursor: Cursor, plan: WorkerPlan): PieceAnswer[] {
-  const reader = readerFor(plan);
+  const reader = readers.get(plan.id, () => new BatchReader(plan));
   const inquiries = plan.questions.map((question) => new Inquiry(question));
   while (reader.next(cursor)) {
     for (const inquiry of inquiries) inquiry.take(reader.batch);
@@ -103,17 +104,5 @@ class WithValue {
   }
 }
 
-/** Queries whose columns this thread has compiled, by their ids; the last used is the last. */
-const readers = new Map<string, BatchReader>();
-const MAX_READERS = 4;
-
-function readerFor(plan: WorkerPlan): BatchReader {
-  const reader = readers.get(plan.id) ?? new BatchReader(plan);
-  readers.delete(plan.id);
-  readers.set(plan.id, reader);
-  for (const id of readers.keys()) {
-    if (readers.size <= MAX_READERS) break;
-    readers.delete(id);
-  }
-  return reader;
-}
+/** Queries whose columns this thread has compiled. */
+const readers = new LastUsed<BatchReader>(4);

@@ -95,6 +95,18 @@ export function planQueries(schema: EventSchema, queries: readonly Query[]): Que
   };
 }
 
+/**
+ * A condition alone, and the fields that it is about.
+ * @throws {TypeError | RangeError}
+ */
+export function planCondition(
+  schema: EventSchema,
+  condition: Condition,
+): { readonly fields: readonly Field[]; readonly filter: Filter } {
+  const columns = new Columns(schema);
+  return { filter: planFilter(columns, condition), fields: columns.fields };
+}
+
 function planQuery(columns: Columns, query: Query): AnswerPlan {
   checkKeys('query', query, ['where', 'groupBy', 'select', 'orderBy', 'limit']);
   const { where, groupBy = [], select = { count: { fn: 'count' } }, orderBy, limit } = query;

@@ -22,8 +22,8 @@ export interface Job {
   readonly plan: Plan;
   readonly totalRecords: number;
   readonly taskFor: (planned: PlannedPiece) => PlainTask;
-  /** Called with every result, in order. `false`: that was enough. */
-  readonly take: (result: PieceResult) => boolean;
+  /** Called with every result, in order, and waited for. `false`: that was enough. */
+  readonly take: (result: PieceResult) => boolean | Promise<boolean>;
   readonly onProgress: ((progress: ScanProgress) => void) | undefined;
 }
 
@@ -81,7 +81,8 @@ export async function runPieces(job: Job, pool: ScanPool, stop: Stop): Promise<v
       }
       const first = waiting.shift();
       if (first === undefined) return;
-      if (!job.take(await stop.orUntil(first))) break;
+      const taken = job.take(await stop.orUntil(first));
+      if (!(typeof taken === 'boolean' ? taken : await stop.orUntil(taken))) break;
     }
     // Enough. What runs still may go on to its end.
     await stop.orUntil(Promise.all(waiting));

@@ -4,7 +4,7 @@ import { ScanError, type OffsetRange } from '../errors.js';
 import { checkFunction } from '../options.js';
 import type { CursorDescription, ReaderDescription } from '../read/description.js';
 import { Reader, openReader } from '../read/reader.js';
-import type { FunctionName, PlainTask, SkippedDamage } from './messages.js';
+import type { FunctionName, Piece, PlainTask, SkippedDamage } from './messages.js';
 import {
   checkSettings,
   clonedArguments,
@@ -99,20 +99,36 @@ export async function runScan<R, V>(
   { reduce, initial }: ScanReduction<R, V>,
   isEnough: (value: V) => boolean = () => false,
 ): Promise<ScanResult<V>> {
+  let value = initial;
+  const scanned = await takeScanned(log, settings, work, (part, piece) => {
+    value = reduce(value, part as R, piece);
+    return !isEnough(value);
+  });
+  return { value, ...scanned };
+}
+
+/**
+ * @internal A scan whose results are taken one after the other, in order; the next when the one before has
+ * been taken. While one is being taken, threads go on with a few pieces each, and no more.
+ */
+export async function takeScanned(
+  log: ScannedLog,
+  settings: ScanSettings,
+  work: Work,
+  take: (part: unknown, piece: Piece) => boolean | Promise<boolean>,
+): Promise<Omit<ScanResult<never>, 'value'>> {
   checkSettings(settings);
   settings.signal?.throwIfAborted();
   const reader = openFor(log, settings);
   try {
     const scanned = new Tally();
-    let value = initial;
-    const take = (result: PieceResult): boolean => {
+    const takeResult = (result: PieceResult): boolean | Promise<boolean> => {
       scanned.add(result);
-      value = reduce(value, result.value as R, result.piece);
-      return !isEnough(value);
+      return take(result.value, result.piece);
     };
     const range = rangeOf(reader, log, settings);
-    await runOver(reader, range, settings, work, take);
-    return { value, ...scanned.result(range.from) };
+    await runOver(reader, range, settings, work, takeResult);
+    return scanned.result(range.from);
   } finally {
     reader.close();
   }
@@ -150,7 +166,7 @@ async function runOver(
   range: OffsetRange,
   settings: ScanSettings,
   work: Work,
-  take: (result: PieceResult) => boolean,
+  take: Job['take'],
 ): Promise<void> {
   const { signal, workers = availableParallelism() } = settings;
   const stop = new Stop();
@@ -181,7 +197,7 @@ function jobOver(
   range: OffsetRange,
   { pieceBytes, onDamage, onProgress }: ScanSettings,
   work: Work,
-  take: (result: PieceResult) => boolean,
+  take: Job['take'],
   threads: number,
 ): Job {
   const { path: directory, logId } = reader;

@@ -13,6 +13,11 @@ export interface Sendable {
   readonly transfer: readonly object[];
 }
 
+/** A result of our own functions whose buffers are moved. */
+export function moved(value: unknown, transfer: readonly ArrayBuffer[]): object {
+  return { [TRANSFER]: transfer, [VALUE]: value };
+}
+
 /**
  * What to send for a result. A view of mapped memory becomes a copy: to send it as it is would copy the
  * whole segment.
