@@ -8,6 +8,7 @@ import { captureCommand } from './capture.js';
 import { catCommand } from './cat.js';
 import { demoCommand } from './demo.js';
 import { EXIT_CODES_HELP, EXIT_OK, EXIT_STORAGE, exitCodeOf } from './exit-codes.js';
+import { exportCommand } from './export.js';
 import { generateCommand } from './generate.js';
 import { infoCommand } from './info.js';
 import { printError } from './output.js';
@@ -31,6 +32,7 @@ const VERBS = [
   queryCommand,
   statsCommand,
   plotCommand,
+  exportCommand,
   verifyCommand,
   repairCommand,
   generateCommand,

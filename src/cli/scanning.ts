@@ -25,12 +25,12 @@ export function addScanningOptions(command: Command): Command {
  * Runs over the range that the options name, with a bar on a terminal, and tells of damage that was
  * stepped over. `undefined`: a signal has stopped it, and the exit code says so.
  */
-export async function scanning<V>(
+export async function scanning<R>(
   label: string,
   path: string,
   options: ScanningOptions,
-  run: (reader: Reader, settings: ScanSettings) => Promise<ScanResult<V>>,
-): Promise<ScanResult<V> | undefined> {
+  run: (reader: Reader, settings: ScanSettings) => Promise<R>,
+): Promise<R | undefined> {
   const bound = options.flushed === true ? 'flushed' : 'committed';
   const reader = openReader(path, { bound });
   try {
@@ -46,7 +46,7 @@ export async function scanning<V>(
 }
 
 /** Tells of damage that was stepped over, behind the result. */
-export function tellDamage({ damage }: ScanResult<unknown>): void {
+export function tellDamage({ damage }: Pick<ScanResult<unknown>, 'damage'>): void {
   for (const { message } of damage) note(message);
   if (damage.length > 0) process.exitCode = EXIT_DAMAGE;
 }
@@ -58,11 +58,11 @@ function rangeOf(reader: Reader, options: RangeOptions): ScanSettings {
   return { from, to: Math.max(from, to) };
 }
 
-async function interruptible<V>(
+async function interruptible<R>(
   label: string,
-  run: (settings: ScanSettings) => Promise<ScanResult<V>>,
+  run: (settings: ScanSettings) => Promise<R>,
   settings: ScanSettings,
-): Promise<ScanResult<V> | undefined> {
+): Promise<R | undefined> {
   const controller = new AbortController();
   const interruption = new Interruption(() => controller.abort());
   const progress = new ProgressLine();

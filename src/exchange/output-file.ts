@@ -139,7 +139,7 @@ class Into implements Output {
 }
 
 function existing(path: string): InputError {
-  return new InputError(`Cannot write ${path}: it exists, and 'replace' is not asked for`);
+  return new InputError(`Cannot write ${path}: it exists, and is not to be replaced`);
 }
 
 function codeOf(error: unknown): string | undefined {
