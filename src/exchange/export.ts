@@ -68,7 +68,7 @@ export async function exportLog<Event, View>(
 ): Promise<ExportReport> {
   const scanned = log instanceof EventReader ? log.records : log;
   const schema = schemaOf(scanned, given ?? (log instanceof EventReader ? log.schema : undefined));
-  const plan = format.plan(schema, fields);
+  const plan = await format.plan(schema, fields);
   const { assembler, encoder, args, columns } = plan;
   const forWorkers: WorkerPlan = {
     id: randomUUID(),

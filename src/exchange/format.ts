@@ -8,10 +8,13 @@ export interface OutputFormat {
   /** What it is, for people. */
   readonly name: string;
   /**
-   * @internal Plans an export.
+   * @internal Plans an export. A format that needs a package loads it here.
    * @throws {TypeError} the format cannot hold what is asked for
    */
-  plan(schema: EventSchema, fields: readonly string[] | undefined): FormatPlan;
+  plan(
+    schema: EventSchema,
+    fields: readonly string[] | undefined,
+  ): FormatPlan | Promise<FormatPlan>;
 }
 
 /** @internal An export in one format: threads encode pieces of the log, and one puts them together. */

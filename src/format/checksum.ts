@@ -4,7 +4,7 @@
  * short ones are done here by slicing-by-8 (Kounavis and Berry, 2005), which is faster below a few
  * hundred bytes because nothing crosses into native code and nothing is allocated.
  */
-import { crc32c as nativeCrc32c } from '@node-rs/crc32';
+import { crc32 as nativeCrc32, crc32c as nativeCrc32c } from '@node-rs/crc32';
 
 const REFLECTED_POLYNOMIAL = 0x82f63b78 | 0;
 /** Where the two implementations cost the same: `bench/checksum.mjs`. */
@@ -25,6 +25,14 @@ export function crc32cWords(words: Int32Array, from: number, length: number, see
 /** CRC of any bytes, through the native implementation. Signed, like `crc32cWords`. */
 export function crc32cBytes(bytes: Uint8Array, seed = 0): number {
   return nativeCrc32c(bytes, seed >>> 0) | 0;
+}
+
+/**
+ * CRC-32 of zip and PNG (check value of "123456789" is 0xCBF43926), for files of other formats. `seed` is the
+ * CRC of what came before (0 for nothing). Unsigned.
+ */
+export function crc32Bytes(bytes: Uint8Array, seed = 0): number {
+  return nativeCrc32(bytes, seed) >>> 0;
 }
 
 function sliceBy8(words: Int32Array, from: number, length: number, seed: number): number {
