@@ -6,8 +6,11 @@ export type Compression = 'none' | 'zstd';
 
 /** What newer versions of Node have besides. */
 interface Zstd extends Pick<typeof zlib, 'constants'> {
-  zstdCompressSync?(bytes: Uint8Array): Uint8Array;
-  zstdDecompressSync?(bytes: Uint8Array, options: { maxOutputLength: number }): Uint8Array;
+  readonly zstdCompressSync?: (bytes: Uint8Array) => Uint8Array;
+  readonly zstdDecompressSync?: (
+    bytes: Uint8Array,
+    options: { maxOutputLength: number },
+  ) => Uint8Array;
 }
 
 const { zstdCompressSync, zstdDecompressSync }: Zstd = zlib;

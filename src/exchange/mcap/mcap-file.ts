@@ -5,6 +5,7 @@ import { crc32Bytes } from '../../format/checksum.js';
 import type { EventSchema } from '../../events/schema.js';
 import type { Assembler, OutputFormat } from '../format.js';
 import { libraryName } from '../library-name.js';
+import { loadCore, type Core } from './core.js';
 import type { ChunkFacts } from './chunk-writer.js';
 import { checkCompression, type Compression } from './compression.js';
 import type { McapArguments, McapPiece } from './mcap-encoder.js';
@@ -59,7 +60,7 @@ export function mcapFile({
         columns: time === undefined ? [] : [time],
         encoder: { module: ENCODER, name: 'mcapEncoder' },
         args,
-        assembler: new McapAssembler(await import('@mcap/core'), schema, name, compression),
+        assembler: new McapAssembler(await loadCore(), schema, name, compression),
       };
     },
   };
@@ -73,7 +74,6 @@ const SCHEMA_ID = 1;
 const CRC_BYTES = 4;
 const FOOTER_BYTES = 1 + 8 + 8 + 8 + CRC_BYTES;
 
-type Core = typeof import('@mcap/core');
 type Builder = InstanceType<Core['McapRecordBuilder']>;
 
 /** Everything of a file but its chunks, by the builders of @mcap/core. */
