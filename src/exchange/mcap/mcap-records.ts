@@ -26,17 +26,24 @@ export class McapRecords {
   readonly #definitions = new Map<string, number>();
   #definitionBytes = 0;
 
-  /** `fateOf` says which records of the file are looked at; what is in chunks comes one by one. */
+  /**
+   * `fateOf` says which records of the file are looked at; what is in chunks comes one by one. `channels` are
+   * known already: the chunk that declares them may be one that is not looked at.
+   */
   constructor(
     core: Core,
     file: InputFile,
     maxBytes: number,
     fateOf: (opcode: number, position: number) => Fate,
+    channels: readonly McapTypes.Channel[] = [],
   ) {
     this.#file = file;
     this.#walk = new RecordWalk(file, maxBytes, fateOf);
     const decompressHandlers = decompressors(maxBytes);
     this.#reader = new core.McapStreamReader({ noMagicPrefix: true, decompressHandlers });
+    const known = new core.McapRecordBuilder();
+    for (const channel of channels) known.writeChannel(channel);
+    this.#reader.append(known.buffer);
   }
 
   /** The file ends before its data do. */

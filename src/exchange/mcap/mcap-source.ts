@@ -36,9 +36,9 @@ const SAMPLE_BYTES = 1024 * 1024;
  * the log's schema, one that is given, or one that is made of the first of them, as `jsonLines` does. Other
  * encodings are an `InputError`, and so are several topics, if none is chosen.
  *
- * Times and sequence numbers of messages are not kept: they are part of an event, or gone. Checksums are
- * checked; chunks without messages of the topic are stepped over where the file has an index. A file without
- * one is read twice. Chunks may be compressed with zstd (from Node 22.15 and 23.8 on), not with lz4.
+ * Times and sequence numbers of messages are not kept: they are part of an event, or gone. Checksums of
+ * chunks are checked, and that of all data if all are read: chunks without messages of the topic are stepped
+ * over where the file has an index. A file without one is read twice. Chunks may be compressed with zstd (from Node 22.15 and 23.8 on), not with lz4.
  *
  * Its report has `topic`, `encoding`, `messages`, and `isTruncated`.
  * @throws {TypeError | RangeError} options that make no sense
@@ -138,7 +138,7 @@ class McapSource<Event> implements CaptureSource<Event>, Origin {
 
   #records(topic: Topic): McapRecords {
     const file = this.#file as InputFile;
-    const chunks = this.#ends?.summary?.chunks;
+    const { chunks, channels } = this.#ends?.summary ?? {};
     const fateOf = (opcode: number, position: number): Fate => {
       if (opcode === ATTACHMENT) return 'jump';
       if (opcode !== CHUNK) return TAKEN.has(opcode) ? 'take' : 'pass';
@@ -147,7 +147,8 @@ class McapSource<Event> implements CaptureSource<Event>, Origin {
       if (indexed === undefined || indexed.size === 0) return 'take';
       return [...indexed.keys()].some((id) => topic.channels.has(id)) ? 'take' : 'jump';
     };
-    return new McapRecords(this.#core as Core, file, this.#settings.maxChunkBytes, fateOf);
+    const { maxChunkBytes } = this.#settings;
+    return new McapRecords(this.#core as Core, file, maxChunkBytes, fateOf, channels);
   }
 
   #isOfTopic(topic: Topic, record: McapTypes.TypedMcapRecord): record is Message {

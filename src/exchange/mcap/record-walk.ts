@@ -73,6 +73,7 @@ export class RecordWalk {
         if (fate === 'take') return this.#take(size);
         this.#passTo = this.#at + size;
         this.#jumps = fate === 'jump';
+        if (this.#jumps) this.#crc = undefined;
       }
     }
     return undefined;
@@ -82,10 +83,7 @@ export class RecordWalk {
   async more(): Promise<boolean> {
     if (this.isDone || this.isCut) return false;
     this.#sum();
-    if (this.#jumps && this.#passTo > this.#at) {
-      this.#at = this.#passTo;
-      this.#crc = undefined;
-    }
+    if (this.#jumps && this.#passTo > this.#at) this.#at = this.#passTo;
     this.#makeRoom();
     const read = await this.#file.read(
       this.#window.subarray(this.#end),
