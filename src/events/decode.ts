@@ -2,6 +2,7 @@
  * Events as plain objects, from their schema alone. For tools and tests: whoever reads many events reads
  * them in place (`view.ts`, `columns.ts`).
  */
+import { isUtf8 } from 'node:buffer';
 import { MalformedEventError } from '../errors.js';
 import { nameOfValue } from './enum-names.js';
 import { fieldPath } from './field-path.js';
@@ -39,16 +40,21 @@ export type Plain = Record<string, unknown>;
 export class EventDecoder {
   readonly #flat: FlatBytes;
   readonly #isForText: boolean;
+  readonly #isStrict: boolean;
   /** Of what is being decoded, for errors. */
   readonly #path: (string | number)[] = [];
   #depth = 0;
   #tables = 0;
   #left: number;
 
-  /** For text, a float of 32 bits is the shortest decimal that means the same 32 bits. */
-  constructor(bytes: Uint8Array, isForText: boolean) {
+  /**
+   * For text, a float of 32 bits is the shortest decimal that means the same 32 bits. A strict decoder takes
+   * no bytes for a string that are not UTF-8.
+   */
+  constructor(bytes: Uint8Array, isForText: boolean, isStrict = false) {
     this.#flat = new FlatBytes(bytes);
     this.#isForText = isForText;
+    this.#isStrict = isStrict;
     this.#left = bytes.length + MAX_EXCESS;
   }
 
@@ -124,7 +130,12 @@ export class EventDecoder {
   }
 
   #string(at: number): string {
-    this.#spend(this.#flat.count(at, 1), at);
+    const bytes = this.#flat.count(at, 1);
+    this.#spend(bytes, at);
+    const from = at + DISTANCE_BYTES;
+    if (this.#isStrict && !isUtf8(this.#flat.bytes.subarray(from, from + bytes))) {
+      fail('a string is not UTF-8', at);
+    }
     return this.#flat.string(at);
   }
 

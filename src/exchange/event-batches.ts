@@ -31,6 +31,8 @@ export interface EventBatch {
   readonly offsets: Float64Array;
   /** Goes through the records of the chosen rows, which is slower than columns. */
   eachRecord(action: (record: RecordView) => void): void;
+  /** Throws the error, as one of the event of that row. */
+  failAt(row: number, error: unknown): never;
 }
 
 /** Reads batches. Made once for each export and thread. */
@@ -100,5 +102,11 @@ export class EventBatches implements EventBatch {
       action(cursor);
     }
     cursor.seek(behind);
+  }
+
+  /** An error is where the cursor stands. */
+  failAt(row: number, error: unknown): never {
+    this.#cursor?.moveTo(this.offsets[row] as number);
+    throw error;
   }
 }

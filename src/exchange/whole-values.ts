@@ -7,12 +7,22 @@ import type { EventBatch } from './event-batches.js';
 export class WholeValues {
   readonly #schema: EventSchema;
   readonly #isForText: boolean;
+  readonly #isStrict: boolean;
   readonly #columns: ReadonlyMap<string, unknown[]>;
 
-  /** `isForText`: floats of 32 bits are the shortest decimals that mean them. */
-  constructor(schema: EventSchema, fields: readonly string[], isForText: boolean) {
+  /**
+   * `isForText`: floats of 32 bits are the shortest decimals that mean them. `isStrict`: strings that are not
+   * UTF-8 are an error.
+   */
+  constructor(
+    schema: EventSchema,
+    fields: readonly string[],
+    isForText: boolean,
+    isStrict = false,
+  ) {
     this.#schema = schema;
     this.#isForText = isForText;
+    this.#isStrict = isStrict;
     this.#columns = new Map(fields.map((field) => [field, []]));
   }
 
@@ -27,7 +37,8 @@ export class WholeValues {
     let chosen = 0;
     batch.eachRecord(({ payload }) => {
       const row = batch.rows[chosen++] as number;
-      const event: Plain = new EventDecoder(payload, this.#isForText).event(this.#schema.root);
+      const decoder = new EventDecoder(payload, this.#isForText, this.#isStrict);
+      const event: Plain = decoder.event(this.#schema.root);
       for (const [field, values] of this.#columns) values[row] = event[field] ?? null;
     });
   }

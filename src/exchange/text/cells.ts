@@ -2,6 +2,7 @@
  * Values of events as text: for formats that are text, column by column where a field has a single value,
  * and as JSON where it has not.
  */
+import { isUtf8 } from 'node:buffer';
 import type { Column, StringColumn } from '../../events/columns.js';
 import { shortest } from '../../events/decode.js';
 import { nameOfValue } from '../../events/enum-names.js';
@@ -28,9 +29,18 @@ export interface TextStyle {
   readonly special: (sink: ByteSink, word: 'nan' | 'inf' | '-inf') => void;
   /** A name, or other text that is no value of a string. */
   readonly word: (sink: ByteSink, text: string) => void;
-  /** The bytes of a string, UTF-8. */
+  /**
+   * The bytes of a string. Those of others than ASCII go through `checkUtf8`.
+   * @throws {RangeError} they are not UTF-8
+   */
   readonly string: (sink: ByteSink, bytes: Buffer, start: number, end: number) => void;
   readonly json: (sink: ByteSink, text: string) => void;
+}
+
+/** @throws {RangeError} the bytes are not UTF-8 */
+export function checkUtf8(bytes: Uint8Array, start: number, end: number): void {
+  if (isUtf8(bytes.subarray(start, end))) return;
+  throw new RangeError('Cannot write a string as text: its bytes are not UTF-8');
 }
 
 type CellWriter = (sink: ByteSink, row: number) => void;
@@ -49,7 +59,7 @@ export class Cells {
     this.#fields = fields;
     this.#style = style;
     const wholes = fields.filter(({ isWhole }) => isWhole).map(({ path }) => path);
-    this.#wholes = new WholeValues(schema, wholes, true);
+    this.#wholes = new WholeValues(schema, wholes, true, true);
   }
 
   /** Writers of a batch's cells, in the order of the fields. Good until the next batch. */

@@ -1,6 +1,6 @@
 /** Rows of CSV, in a pool's thread. */
 import { ByteSink } from './byte-sink.js';
-import { Cells, type TextField, type TextStyle } from './cells.js';
+import { Cells, checkUtf8, type TextField, type TextStyle } from './cells.js';
 import type { EventBatch } from '../event-batches.js';
 import type { EncodedPiece, EncoderPlan, PieceEncoder } from '../format.js';
 
@@ -27,14 +27,19 @@ export function csvEncoder({ schema, args }: EncoderPlan<readonly TextField[]>):
     add(batch: EventBatch): void {
       const writers = cells.writersFor(batch);
       const { rows, count } = batch;
-      for (let i = 0; i < count; i++) {
-        const row = rows[i] as number;
-        for (let c = 0; c < writers.length; c++) {
-          if (c > 0) sink.byte(COMMA);
-          (writers[c] as (typeof writers)[0])(sink, row);
+      let i = 0;
+      try {
+        for (; i < count; i++) {
+          const row = rows[i] as number;
+          for (let c = 0; c < writers.length; c++) {
+            if (c > 0) sink.byte(COMMA);
+            (writers[c] as (typeof writers)[0])(sink, row);
+          }
+          sink.byte(CR);
+          sink.byte(LF);
         }
-        sink.byte(CR);
-        sink.byte(LF);
+      } catch (error) {
+        batch.failAt(rows[i] as number, error);
       }
     },
     finish(): EncodedPiece {
@@ -46,7 +51,9 @@ export function csvEncoder({ schema, args }: EncoderPlan<readonly TextField[]>):
 
 /** In quotes if it is empty, which is not the same as missing, or has what would end it. */
 function putString(sink: ByteSink, bytes: Uint8Array, start: number, end: number): void {
-  if (!needsQuotes(bytes, start, end)) return sink.copy(bytes, start, end);
+  const looks = looksOf(bytes, start, end);
+  if ((looks & IS_NOT_ASCII) !== 0) checkUtf8(bytes, start, end);
+  if ((looks & NEEDS_QUOTES) === 0) return sink.copy(bytes, start, end);
   sink.reserve(2 * (end - start) + 2);
   const into = sink.bytes;
   let at = sink.length;
@@ -60,11 +67,16 @@ function putString(sink: ByteSink, bytes: Uint8Array, start: number, end: number
   sink.length = at;
 }
 
-function needsQuotes(bytes: Uint8Array, start: number, end: number): boolean {
-  if (start === end) return true;
+const NEEDS_QUOTES = 1;
+const IS_NOT_ASCII = 2;
+
+function looksOf(bytes: Uint8Array, start: number, end: number): number {
+  if (start === end) return NEEDS_QUOTES;
+  let looks = 0;
   for (let i = start; i < end; i++) {
     const byte = bytes[i] as number;
-    if (byte === COMMA || byte === QUOTE || byte === LF || byte === CR) return true;
+    if (byte > 127) looks |= IS_NOT_ASCII;
+    else if (byte === COMMA || byte === QUOTE || byte === LF || byte === CR) looks |= NEEDS_QUOTES;
   }
-  return false;
+  return looks;
 }
