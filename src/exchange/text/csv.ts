@@ -27,6 +27,7 @@ export function csvFile({ nested = 'columns', header = true }: CsvFileOptions = 
     name: 'csv',
     plan(schema, named) {
       const fields = textFields(schema, named, nested);
+      if (fields.length === 0) throw new TypeError('Cannot export as CSV: there are no fields');
       const names = fields.map(({ path }) => (/[",\r\n]/.test(path) ? `"${path}"` : path));
       const first = header ? [Buffer.from(`${names.join(',')}\r\n`)] : [];
       return {

@@ -17,8 +17,18 @@ export function textFields(
   named: readonly string[] | undefined,
   nested: Nested,
 ): TextField[] {
-  if (named !== undefined) return named.map((path) => namedField(schema, path, nested));
+  if (named !== undefined) {
+    checkNames(named);
+    return named.map((path) => namedField(schema, path, nested));
+  }
   return nested === 'columns' ? allColumns(schema) : allWithJson(schema.root);
+}
+
+/** @throws {TypeError} there are none, or one is there twice */
+function checkNames(named: readonly string[]): void {
+  if (named.length === 0) throw new TypeError('Cannot export no fields');
+  const twice = named.find((path, i) => named.indexOf(path) !== i);
+  if (twice !== undefined) throw new TypeError(`Cannot export ${twice} twice`);
 }
 
 /** The columns among them, which the plan of an export reads. */
@@ -27,8 +37,11 @@ export function columnPaths(fields: readonly TextField[]): string[] {
 }
 
 function namedField(schema: EventSchema, path: string, nested: Nested): TextField {
-  const own = usableFields(schema.root).find(({ name }) => name === path);
-  if (nested === 'json' && own !== undefined && !isSingle(own.type)) return { path, isWhole: true };
+  const isWhole = usableFields(schema.root).some(
+    ({ name, type }) =>
+      (name === path && !isSingle(type)) || (`${name}_type` === path && isVectorOfUnions(type)),
+  );
+  if (nested === 'json' && isWhole) return { path, isWhole };
   fieldAt(schema, path);
   return { path, isWhole: false };
 }
@@ -56,8 +69,14 @@ function unfit(path: string, why: string): TypeError {
 function allWithJson(root: TableType): TextField[] {
   return usableFields(root).flatMap(({ name, type }): TextField[] => {
     const whole = { path: name, isWhole: !isSingle(type) };
-    return type.kind === 'union' ? [{ path: `${name}_type`, isWhole: false }, whole] : [whole];
+    const types = { path: `${name}_type`, isWhole: type.kind !== 'union' };
+    return type.kind === 'union' || isVectorOfUnions(type) ? [types, whole] : [whole];
   });
+}
+
+/** Beside them are their types, one for each. */
+function isVectorOfUnions(type: Type): boolean {
+  return type.kind === 'vector' && type.element.kind === 'union';
 }
 
 function isSingle(type: Type): boolean {
