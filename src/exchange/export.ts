@@ -50,7 +50,8 @@ const PIECE_BYTES = 4 * 1024 * 1024;
  * meanwhile. Memory does not grow with the log.
  *
  * A file is written beside its path, under another name, made durable, and then renamed: what stands at the
- * path is always whole, whatever happens. Into a stream it goes in order, and the stream is ended.
+ * path is always whole, whatever happens. Into a stream it goes in order, and the stream is ended; after a
+ * failure it is left as it is, neither ended nor destroyed.
  *
  * @throws {TypeError | RangeError} options that make no sense; a field that there is not, or that the format
  *   cannot hold. Nothing has been written then
@@ -80,7 +81,7 @@ export async function exportLog<Event, View>(
     args,
   };
   const work = { function: { module: MODULE, name: 'exportPiece' }, args: forWorkers };
-  const output = new Counted(await openOutput(target, replace));
+  const output = new Counted(await openOutput(target, replace, settings.signal));
   let rows = 0;
   try {
     await output.write(assembler.begin());

@@ -6,6 +6,9 @@ import { finished } from 'node:stream/promises';
 import type { Writable } from 'node:stream';
 import { InputError, StorageError } from '../errors.js';
 
+/** So much of a file's name is in that of the temporary one. */
+const NAME_LENGTH = 50;
+
 /** What an export is written into. One write at a time. */
 export interface Output {
   write(parts: readonly Uint8Array[]): Promise<void>;
@@ -16,8 +19,13 @@ export interface Output {
 }
 
 /** @throws {InputError | StorageError} as rejections */
-export async function openOutput(target: string | Writable, replace: boolean): Promise<Output> {
-  return typeof target === 'string' ? await OutputFile.create(target, replace) : new Into(target);
+export async function openOutput(
+  target: string | Writable,
+  replace: boolean,
+  signal: AbortSignal | undefined,
+): Promise<Output> {
+  if (typeof target === 'string') return await OutputFile.create(target, replace);
+  return new Into(target, signal);
 }
 
 /**
@@ -47,7 +55,9 @@ class OutputFile implements Output {
       throw new InputError(`Cannot write ${path}: what is there is no file`);
     }
     const unique = randomBytes(6).toString('hex');
-    const temporary = join(dirname(path), `.${basename(path)}.${unique}.tmp`);
+    // Names have a limit, which that of the file itself may come up to.
+    const name = basename(path).slice(0, NAME_LENGTH);
+    const temporary = join(dirname(path), `.${name}.${unique}.tmp`);
     const file = await open(temporary, 'wx').catch((error: unknown) => fail(path, error));
     return new OutputFile(path, replace, temporary, file);
   }
@@ -71,6 +81,7 @@ class OutputFile implements Output {
       await this.#file.datasync();
       if (this.#replace) await rename(this.#temporary, this.#path);
       else await this.#name();
+      await syncFolder(dirname(this.#path));
     } catch (error) {
       if (error instanceof InputError) throw error;
       fail(this.#path, error);
@@ -103,38 +114,70 @@ class OutputFile implements Output {
 /** A stream, which is waited for when it has enough. It is ended with the export. */
 class Into implements Output {
   readonly #stream: Writable;
-  #failure: unknown;
+  readonly #signal: AbortSignal | undefined;
+  /** When the stream has taken everything; or why it takes nothing any more. */
+  readonly #finished: Promise<void>;
+  #failure: { readonly error: unknown } | undefined;
+  /** Ends the wait that is under way. */
+  #stopWaiting: (error: unknown) => void = () => {};
 
-  constructor(stream: Writable) {
+  constructor(stream: Writable, signal: AbortSignal | undefined) {
     this.#stream = stream;
-    stream.once('error', this.#onError);
+    this.#signal = signal;
+    // What it listens with stays: a stream that fails once more, later, ends no process.
+    this.#finished = finished(stream, { readable: false });
+    this.#finished.catch(this.#fail);
+    signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
-  readonly #onError = (error: unknown): void => {
-    this.#failure ??= error;
+  readonly #onAbort = (): void => this.#fail(this.#signal?.reason);
+
+  readonly #fail = (error: unknown): void => {
+    this.#failure ??= { error };
+    this.#stopWaiting(error);
   };
 
   async write(parts: readonly Uint8Array[]): Promise<void> {
-    for (const part of parts) await this.#write(part);
+    for (const part of parts) await this.#wait(this.#write(part));
   }
 
   /** Resolves when the stream has taken it: whoever writes may use the memory again. */
   #write(part: Uint8Array): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (this.#failure !== undefined) throw this.#failure;
+      if (this.#failure !== undefined) return reject(this.#failure.error);
       this.#stream.write(part, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+
+  /** A stream that is destroyed, or stuck when the signal comes, may never answer. */
+  #wait(promise: Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#stopWaiting = reject;
+      promise.then(resolve, reject);
     });
   }
 
   async finish(): Promise<void> {
     // Standard output cannot be ended.
     if (this.#stream === process.stdout || this.#stream === process.stderr) return;
+    if (this.#failure !== undefined) throw this.#failure.error;
     this.#stream.end();
-    await finished(this.#stream);
+    await this.#wait(this.#finished);
   }
 
-  async close(): Promise<void> {
-    this.#stream.off('error', this.#onError);
+  close(): Promise<void> {
+    this.#signal?.removeEventListener('abort', this.#onAbort);
+    return Promise.resolve();
+  }
+}
+
+/** So that the name is durable, too. A folder that may be written and not read cannot be synced. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r').catch(() => undefined);
+  try {
+    await folder?.sync();
+  } finally {
+    await folder?.close();
   }
 }
 
