@@ -171,7 +171,7 @@ export type { Nested } from './exchange/text/text-fields.js';
 
 // --- MCAP ---
 export { mcapFile, type McapFileOptions } from './exchange/mcap/mcap-file.js';
-export type { Compression } from './exchange/mcap/compression.js';
+export type { Compression as McapCompression } from './exchange/mcap/compression.js';
 export { mcapSource, type McapSourceOptions } from './exchange/mcap/mcap-source.js';
 
 // --- Plots ---

@@ -14,6 +14,7 @@ import {
   jsonLines,
   jsonLinesFile,
   jsonToEvent,
+  type EventSchema,
 } from '../../src/index.js';
 import {
   besideLog,
@@ -144,9 +145,14 @@ describe('jsonLinesFile()', () => {
   });
 
   it('says which event has a string that is not UTF-8, also within other values', async () => {
+    const flat = defineSchema('T', [{ name: 's', type: 'string' }]);
     const fbs = 'table Inner { s:string; } table T { s:string; inner:Inner; } root_type T;';
-    const schema = eventSchema(flatc.schema(fbs));
-    for (const event of [{ s: 'grün' }, { inner: { s: 'grün' } }]) {
+    const nested = eventSchema(flatc.schema(fbs));
+    const cases: readonly (readonly [EventSchema, object])[] = [
+      [flat, { s: 'grün' }],
+      [nested, { inner: { s: 'grün' } }],
+    ];
+    for (const [schema, event] of cases) {
       const good = encodeEvent(schema, event);
       const bad = Uint8Array.from(good);
       bad[Buffer.from(bad).indexOf('grün') + 2] = 0xff;
