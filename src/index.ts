@@ -174,6 +174,11 @@ export { mcapFile, type McapFileOptions } from './exchange/mcap/mcap-file.js';
 export type { Compression as McapCompression } from './exchange/mcap/compression.js';
 export { mcapSource, type McapSourceOptions } from './exchange/mcap/mcap-source.js';
 
+// --- Arrow ---
+export { arrowFile, arrowStream } from './exchange/arrow/arrow.js';
+export type { ArrowOptions } from './exchange/arrow/shapes.js';
+export type { Compression } from './exchange/arrow/batch-parts.js';
+
 // --- Plots ---
 export { plotLines, type LinesOptions } from './plot/lines.js';
 export {
