@@ -178,6 +178,7 @@ export { mcapSource, type McapSourceOptions } from './exchange/mcap/mcap-source.
 export { arrowFile, arrowStream } from './exchange/arrow/arrow.js';
 export type { ArrowOptions } from './exchange/arrow/shapes.js';
 export type { Compression } from './exchange/arrow/batch-parts.js';
+export { arrowSource, type ArrowSourceOptions } from './exchange/arrow/arrow-source.js';
 
 // --- Plots ---
 export { plotLines, type LinesOptions } from './plot/lines.js';

@@ -112,7 +112,7 @@ export const WORDS: Readonly<Record<ScalarKind, FieldType>> = {
 };
 
 /** Numbers of reflection's `BaseType`. */
-const BASE_TYPES: Readonly<Record<FieldType, number>> = {
+export const BASE_TYPES: Readonly<Record<FieldType, number>> = {
   bool: 2,
   byte: 3,
   ubyte: 4,
@@ -129,7 +129,7 @@ const BASE_TYPES: Readonly<Record<FieldType, number>> = {
 
 const SCHEMA_SLOTS = { count: 8, objects: 0, enums: 1, rootTable: 4 } as const;
 const OBJECT_SLOTS = { count: 8, name: 0, fields: 1, minAlign: 3 } as const;
-const FIELD_SLOTS = {
+export const FIELD_SLOTS = {
   count: 14,
   name: 0,
   type: 1,
@@ -138,7 +138,14 @@ const FIELD_SLOTS = {
   documentation: 10,
   optional: 11,
 } as const;
-const TYPE_SLOTS = { count: 6, base: 0, index: 2, baseSize: 4 } as const;
+export const TYPE_SLOTS = {
+  count: 6,
+  base: 0,
+  element: 1,
+  index: 2,
+  baseSize: 4,
+  elementSize: 5,
+} as const;
 const IDENTIFIER = 'BFBS';
 const REFERENCE_BYTES = 4;
 /** A vtable begins with two lengths. */
@@ -156,19 +163,33 @@ function writeSchema(name: string, fields: readonly FieldDefinition[]): Uint8Arr
     .map((field, id) => ({ field, id }))
     .sort((a, b) => (a.field.name < b.field.name ? -1 : 1))
     .map(({ field, id }) => writeField(builder, field, id));
-  const fieldVector = writeReferences(builder, written);
+  const table = writeObject(builder, name, written);
+  return finishSchema(builder, [table], table);
+}
+
+/** A table of the schema; its fields have been written, in the order of their names. */
+export function writeObject(builder: Builder, name: string, fields: readonly number[]): number {
+  const fieldVector = writeReferences(builder, fields);
   const tableName = builder.createString(name);
   builder.startObject(OBJECT_SLOTS.count);
   builder.addFieldOffset(OBJECT_SLOTS.name, tableName, 0);
   builder.addFieldOffset(OBJECT_SLOTS.fields, fieldVector, 0);
   builder.addFieldInt32(OBJECT_SLOTS.minAlign, 1, 0);
-  const table = builder.endObject();
-  const objects = writeReferences(builder, [table]);
+  return builder.endObject();
+}
+
+/** The schema of tables, in the order of their names. */
+export function finishSchema(
+  builder: Builder,
+  tables: readonly number[],
+  root: number,
+): Uint8Array {
+  const objects = writeReferences(builder, tables);
   const enums = writeReferences(builder, []);
   builder.startObject(SCHEMA_SLOTS.count);
   builder.addFieldOffset(SCHEMA_SLOTS.objects, objects, 0);
   builder.addFieldOffset(SCHEMA_SLOTS.enums, enums, 0);
-  builder.addFieldOffset(SCHEMA_SLOTS.rootTable, table, 0);
+  builder.addFieldOffset(SCHEMA_SLOTS.rootTable, root, 0);
   builder.finish(builder.endObject(), IDENTIFIER);
   return builder.asUint8Array();
 }
@@ -206,12 +227,12 @@ function writeType(builder: Builder, type: FieldType): number {
   return builder.endObject();
 }
 
-function bytesOf(type: FieldType): number {
+export function bytesOf(type: FieldType): number {
   const kind = (Object.keys(WORDS) as ScalarKind[]).find((each) => WORDS[each] === type);
   return kind === undefined ? REFERENCE_BYTES : SCALAR_BYTES[kind];
 }
 
-function writeReferences(builder: Builder, targets: readonly number[]): number {
+export function writeReferences(builder: Builder, targets: readonly number[]): number {
   builder.startVector(REFERENCE_BYTES, targets.length, REFERENCE_BYTES);
   for (const target of targets.toReversed()) builder.addOffset(target);
   return builder.endVector();

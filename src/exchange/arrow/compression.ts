@@ -11,7 +11,7 @@ interface Zstd {
   ) => Uint8Array;
 }
 
-const { zstdCompressSync: compress, zstdDecompressSync: decompress }: Zstd = zlib;
+const { zstdCompressSync: compress, zstdDecompressSync: decompress } = zlib as Zstd;
 
 /** Whether this Node.js has Zstandard. */
 export const hasZstd = compress !== undefined && decompress !== undefined;
