@@ -17,7 +17,7 @@ import type { ReadColumn } from './vectors.js';
 /** What becomes of a column's values, once they are read. */
 export type Use =
   /** The field's value. */
-  | { readonly kind: 'value'; readonly mayBeNull: boolean }
+  | { readonly kind: 'value' }
   | { readonly kind: 'json' }
   /** Lists of what FlatBuffers have no vectors of: of lists, of bytes. */
   | { readonly kind: 'list'; readonly element: Bound }
@@ -102,12 +102,12 @@ class Binding {
     const path = prefix + name;
     if (type.kind === 'scalar') {
       const factor = this.#checkScalar(column, type, name);
-      return this.#plain(column, isOptional === true, factor);
+      return this.#plain(column, factor, isOptional === true ? undefined : name);
     }
     if (type.kind === 'string') {
       const isText = column.type.kind === 'text' || column.type.kind === 'null';
       const isDecimal = column.type.kind === 'decimal' && this.#options.decimals === 'text';
-      if (isText || isDecimal) return this.#plain(column, true, 1);
+      if (isText || isDecimal) return this.#plain(column);
       throw misfit(column, path, 'a string');
     }
     return this.#nested(column, type, path);
@@ -116,7 +116,7 @@ class Binding {
   #nested(column: ArrowColumn, type: Exclude<Type, ScalarType>, path: string): Bound {
     const { kind } = column.type;
     if (kind === 'text' && type.kind !== 'string') return this.#bound(column, [], { kind: 'json' });
-    if (kind === 'null') return this.#plain(column, true, 1);
+    if (kind === 'null') return this.#plain(column);
     switch (type.kind) {
       case 'table':
       case 'struct':
@@ -152,7 +152,7 @@ class Binding {
     const { kind } = column.type;
     const isBytes = element.kind === 'scalar' && element.scalar === 'uint8';
     if (kind === 'binary' || kind === 'fixed-binary') {
-      if (isBytes) return this.#plain(column, true, 1);
+      if (isBytes) return this.#plain(column);
       throw misfit(column, path, `a vector of ${element.kind}s`);
     }
     const child = column.children[0];
@@ -173,10 +173,11 @@ class Binding {
     return { read: value.read, use: { kind: 'wrapped', value } };
   }
 
-  #plain(column: ArrowColumn, mayBeNull: boolean, factor: number): Bound {
+  /** `neededBy`: name of a field that cannot be null. */
+  #plain(column: ArrowColumn, factor = 1, neededBy?: string): Bound {
     const { decimals } = this.#options;
-    const read = { column, names: [], children: [], factor, decimals };
-    return { read, use: { kind: 'value', mayBeNull } };
+    const read = { column, names: [], children: [], factor, decimals, neededBy };
+    return { read, use: { kind: 'value' } };
   }
 
   #bound(column: ArrowColumn, children: readonly (Bound | BoundField)[], use: Use): Bound {
@@ -187,6 +188,7 @@ class Binding {
       children: children.map((child) => child.read),
       factor: 1,
       decimals: this.#options.decimals,
+      neededBy: undefined,
     };
     return { read, use };
   }

@@ -32,12 +32,13 @@ class Inference {
     this.#file = file;
   }
 
-  table(columns: readonly ArrowColumn[], name: string): TableDefinition {
+  /** Of a union, whatever is not the one member that is there is null. */
+  table(columns: readonly ArrowColumn[], name: string, isOfUnion = false): TableDefinition {
     const names = fieldNames(columns);
     const fields = columns.map((column, i): TableFieldDefinition => {
       const field = names[i] as string;
       const type = this.#type(column, `${name}_${field}`);
-      const isOptional = column.isNullable || column.type.kind === 'null';
+      const isOptional = isOfUnion || column.isNullable;
       const optional = typeof type === 'string' && type !== 'string' && isOptional;
       return { name: field, type, optional, ...commentOn(column, field) };
     });
@@ -50,7 +51,7 @@ class Inference {
     switch (type.kind) {
       case 'struct':
       case 'union':
-        return { table: this.table(children, table) };
+        return { table: this.table(children, table, type.kind === 'union') };
       case 'list':
       case 'fixed-list':
         return { vector: this.#element(child as ArrowColumn, table) };

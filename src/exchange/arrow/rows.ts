@@ -66,7 +66,6 @@ function unlessMissing(value: unknown, convert: Convert): unknown {
 }
 
 function ofFields(fields: readonly BoundField[]): Convert {
-  const needed = fields.filter(({ use }) => use.kind === 'value' && !use.mayBeNull);
   const converted = fields.flatMap(({ name, use, read }) => {
     const convert = converterOf({ use, read });
     return convert === undefined ? [] : [{ name, convert }];
@@ -74,11 +73,6 @@ function ofFields(fields: readonly BoundField[]): Convert {
   const unions = fields.filter(({ use }) => use.kind === 'members').map(({ name }) => name);
   return (value) => {
     const object = value as Plain;
-    for (const { name, read } of needed) {
-      if (object[name] !== null) continue;
-      const path = JSON.stringify(read.column.path);
-      throw new RowError(`${path} is null, and field ${name} cannot be`);
-    }
     for (const { name, convert } of converted) {
       object[name] = unlessMissing(object[name], convert);
     }

@@ -30,6 +30,8 @@ export interface ReadColumn {
   /** How many of the field's unit one of a time is. */
   readonly factor: number;
   readonly decimals: 'text' | 'doubles' | undefined;
+  /** The field that cannot be null, if it is one. */
+  readonly neededBy: string | undefined;
 }
 
 /** Vectors of a dictionary's values, in the order of its batches. */
@@ -108,11 +110,14 @@ export class BatchReader {
       of.dictionary === undefined
         ? this.#values(column, length)
         : this.#places(column, of.dictionary.index, length);
-    if (valid === undefined) return { length, read };
-    return {
-      length,
-      read: (row) => (((valid[row >> 3] as number) >> (row & 7)) & 1 ? read(row) : null),
-    };
+    const { neededBy } = column;
+    if (valid === undefined) {
+      const mayBeNull = type.kind === 'null' || of.dictionary !== undefined;
+      return { length, read: mayBeNull ? needed(read, of, neededBy) : read };
+    }
+    const readOrNull: ReadValue = (row) =>
+      ((valid[row >> 3] as number) >> (row & 7)) & 1 ? read(row) : null;
+    return { length, read: needed(readOrNull, of, neededBy) };
   }
 
   // --- Nodes and buffers ---
@@ -392,6 +397,15 @@ function buffersOf(type: ColumnType): number {
 }
 
 // --- Readers of values ---
+
+function needed(read: ReadValue, { path }: ArrowColumn, field: string | undefined): ReadValue {
+  if (field === undefined) return read;
+  return (row) => {
+    const value = read(row);
+    if (value !== null) return value;
+    throw new RowError(`${JSON.stringify(path)} is null, and field ${field} cannot be`);
+  };
+}
 
 function integers(bytes: Uint8Array, bits: number, isSigned: boolean): ReadValue {
   const { buffer, byteOffset } = bytes;
