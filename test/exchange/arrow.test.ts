@@ -29,7 +29,7 @@ import {
 import { ArrowRows } from '../../src/exchange/arrow/arrow-source.js';
 import { bindColumns } from '../../src/exchange/arrow/binding.js';
 import { columnsOf } from '../../src/exchange/arrow/column-types.js';
-import { hasZstd } from '../../src/exchange/arrow/compression.js';
+import { hasZstd, zstdCompress, zstdDecompress } from '../../src/exchange/arrow/compression.js';
 import { inferSchema } from '../../src/exchange/arrow/inference.js';
 import {
   fromPieces,
@@ -37,6 +37,8 @@ import {
   openArrowStream,
   type RandomBytes,
 } from '../../src/exchange/arrow/input.js';
+import { bareMessage } from '../../src/exchange/arrow/messages.js';
+import type { Field, Message, RecordBatch } from '../../src/exchange/arrow/metadata.js';
 import { plain, rowsOf } from '../support/arrow-tables.js';
 import { EVERY_TYPE } from '../support/every-type.js';
 import {
@@ -455,7 +457,12 @@ describe('arrowFile()', () => {
     const schema = eventSchema(flatc.schema(HOLDABLE));
     const log = await logOf(schema, Array.from({ length: 300 }, () => [EDGES, {}]).flat());
     const [plainFile, path] = [await exported(log), await exported(log, { compression: 'zstd' })];
-    expect(statSync(path).size).toBeLessThan(statSync(plainFile).size / 5);
+    expect(statSync(path).size).toBeLessThan(statSync(plainFile).size / 2);
+    arrow.compressionRegistry.set(arrow.CompressionType.ZSTD, {
+      encode: zstdCompress,
+      decode: (bytes) => zstdDecompress(bytes, 2 ** 24),
+    });
+    expect(rowsOf(tableIn(path))).toEqual(rowsOf(tableIn(plainFile)));
     const back = await imported(path);
     expect(eventsOf(back.log, schema)).toEqual(eventsOf(log, schema));
   });
@@ -642,7 +649,8 @@ describe('arrowSource()', () => {
     );
     const list = new arrow.List(new arrow.Field('item', new arrow.Int32(), true));
     const text = arrow.vectorFromArray(['a', 'é', 'c', 'd', 'e'], utf8);
-    (text.data[0]?.values as Uint8Array)[1] = 0xff;
+    const characters = text.data[0]?.values as Uint8Array;
+    characters[1] = 0xff;
     const path = foreignFile({
       n: arrow.vectorFromArray([255n, 1n, 256n, null, 5n], new arrow.Int64()),
       k: arrow.vectorFromArray([null, 1, 2, 3, 4], new arrow.Int8()),
@@ -742,6 +750,76 @@ describe('damage', () => {
       expect((error as Error).message).toMatch(/^Cannot read it/);
     }
   });
+
+  const INT: Partial<Field> = { type_type: 'Int', type: { bit_width: 32, is_signed: true } };
+  const LIST: Partial<Field> = {
+    type_type: 'List',
+    type: {},
+    children: [{ name: 'item', ...INT }],
+  };
+  const UTF8: Partial<Field> = { type_type: 'Utf8', type: {} };
+  const VIEW: Partial<Field> = { type_type: 'Utf8View', type: {} };
+  const NAMES: Partial<Field> = {
+    ...UTF8,
+    dictionary: { id: 0, index_type: { bit_width: 32, is_signed: true } },
+  };
+  const NULLS: Partial<Field> = { type_type: 'Null', type: {} };
+  const NOTHING = { offset: 0, length: 0 };
+  const TWO = [{ length: 2, null_count: 0 }];
+  const WORDS = { offset: 0, length: 12 };
+
+  it.each<[string, Partial<Field>, RecordBatch, number[], RegExp]>([
+    ['a range outside of the body', INT, { length: 2, nodes: TWO, buffers: [NOTHING, { offset: 8, length: 8 }] }, [1, 2], /bytes 8 to 16 of a body of 8/],
+    ['a range before the body', INT, { length: 2, nodes: TWO, buffers: [NOTHING, { offset: -8, length: 8 }] }, [1, 2], /-8 as a place/],
+    ['a negative length', INT, { length: 2, nodes: TWO, buffers: [NOTHING, { offset: 0, length: -8 }] }, [1, 2], /-8 bytes/],
+    ['too few bytes', INT, { length: 2, nodes: TWO, buffers: [NOTHING, { offset: 0, length: 4 }] }, [1, 2], /4 bytes, where there should be 8/],
+    ['too few marks', INT, { length: 2, nodes: [{ length: 2, null_count: 1 }], buffers: [NOTHING, { offset: 0, length: 8 }] }, [1, 2], /0 bytes of marks for 2 values/],
+    ['more rows than values', INT, { length: 3, nodes: TWO, buffers: [NOTHING, WORDS] }, [1, 2, 3], /it has 2 values, where there should be 3/],
+    ['rows beyond all numbers', INT, { length: 2n ** 62n, nodes: TWO, buffers: [] }, [], /4611686018427387904 rows/],
+    ['negative rows', INT, { length: -1, nodes: TWO, buffers: [] }, [], /-1 rows/],
+    ['no columns', INT, { length: 2, nodes: [], buffers: [] }, [], /fewer columns than the schema says/],
+    ['no buffers', INT, { length: 2, nodes: TWO, buffers: [] }, [], /fewer buffers than the schema says/],
+    ['rows of nothing', NULLS, { length: 2 ** 40, nodes: [{ length: 2 ** 40, null_count: 2 ** 40 }], buffers: [] }, [], /1099511627776 rows without a byte/],
+    ['places that go back', LIST, { length: 2, nodes: [...TWO, ...TWO], buffers: [NOTHING, WORDS, NOTHING, WORDS] }, [2, 0, 2], /place 0 behind 2/],
+    ['places before the first', UTF8, { length: 2, nodes: TWO, buffers: [NOTHING, WORDS, NOTHING] }, [-1, 0, 2], /place -1 behind 0/],
+    ['places behind the last', UTF8, { length: 2, nodes: TWO, buffers: [NOTHING, WORDS, { offset: 0, length: 2 }] }, [0, 1, 3], /2 bytes, where there should be 3/],
+    ['places of elements that are not there', LIST, { length: 2, nodes: [...TWO, ...TWO], buffers: [NOTHING, WORDS, NOTHING, WORDS] }, [0, 1, 3], /it has 2 values, where there should be 3/],
+    ['names that are not there', NAMES, { length: 2, nodes: TWO, buffers: [NOTHING, WORDS] }, [5, 0, 0], /its dictionary has no value 5/],
+    ['views of other buffers', VIEW, { length: 1, nodes: [{ length: 1, null_count: 0 }], buffers: [NOTHING, { offset: 0, length: 16 }], variadic_buffer_counts: [0] }, [13, 0, 0, 0], /row 0 lies outside of its buffers/],
+    ['views past their buffers', VIEW, { length: 1, nodes: [{ length: 1, null_count: 0 }], buffers: [NOTHING, { offset: 0, length: 16 }, { offset: 0, length: 16 }], variadic_buffer_counts: [1] }, [13, 0, 0, 4], /row 0 lies outside of its buffers/],
+    ['more further buffers than there are', VIEW, { length: 1, nodes: [{ length: 1, null_count: 0 }], buffers: [NOTHING, { offset: 0, length: 16 }], variadic_buffer_counts: [2 ** 40] }, [1, 0, 0, 0], /1099511627776 further buffers/],
+    ['a codec that there is not', INT, { length: 2, nodes: TWO, buffers: [NOTHING, WORDS], compression: { codec: 'Lz4Frame' } }, [1, 2], /compressed with Lz4Frame, which Node.js does not have/],
+  ])('of a batch with %s is told, with the column', async (_, field, batch, words, why) => {
+    const body = Int32Array.from(words.length % 2 === 0 ? words : [...words, 0]);
+    const schema: Message = {
+      version: 'V5',
+      header_type: 'Schema',
+      header: { fields: [{ name: 'c', ...field }] },
+    };
+    const rows = { version: 'V5', header_type: 'RecordBatch', header: batch } as const;
+    const stream = Buffer.concat([
+      bareMessage(schema),
+      bareMessage({ ...rows, body_length: body.byteLength }),
+      new Uint8Array(body.buffer),
+    ]);
+    const error = (await rejectionOf(read(stream, true))) as Error;
+    expect(error).toBeInstanceOf(InputError);
+    expect(error.message).toMatch(why);
+    expect(error.message).toMatch(/^Cannot read it, message 2/);
+  }); // prettier-ignore
+
+  it.each<[string, Message, RegExp]>([
+    ['of another version', { version: 'V3', header_type: 'Schema', header: {} }, /version V3/],
+    ['that is no schema', { version: 'V5', header_type: 'RecordBatch', header: {} }, /does not begin with an Arrow schema/],
+    ['of big-endian values', { version: 'V5', header_type: 'Schema', header: { endianness: 'Big' } }, /big-endian/],
+    ['without columns', { version: 'V5', header_type: 'Schema', header: { fields: [] } }, /it has no columns/],
+    ['of a type without sense', { version: 'V5', header_type: 'Schema', header: { fields: [{ name: 'c', type_type: 'Int', type: { bit_width: 7 } }] } }, /column "c" is of a type that makes no sense/],
+    ['of a type that is not read', { version: 'V5', header_type: 'Schema', header: { fields: [{ name: 'c', type_type: 'Interval', type: {} }] } }, /column "c" is of interval; which is not supported/],
+  ])('of a stream %s is told', async (_, message, why) => {
+    const error = (await rejectionOf(read(bareMessage(message), true))) as Error;
+    expect(error).toBeInstanceOf(InputError);
+    expect(error.message).toMatch(why);
+  }); // prettier-ignore
 
   it('of random bytes is an InputError, or other values', async () => {
     const samples = [

@@ -3,7 +3,14 @@ import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { InputError, MalformedEventError } from '../../errors.js';
 import { decodeEvent } from '../../events/decode.js';
-import { CONTINUES, FOOTER, MAGIC, PREFIX_BYTES, type Block, type Footer } from './messages.js';
+import {
+  CONTINUES,
+  MAGIC,
+  PREFIX_BYTES,
+  footerSchema,
+  type Block,
+  type Footer,
+} from './messages.js';
 import { Message, type DictionaryBatch, type RecordBatch, type Schema } from './metadata.js';
 
 /** A batch with its buffers, which start at a multiple of 8 in their memory. */
@@ -78,7 +85,7 @@ class ArrowFileInput implements ArrowInput {
       throw new InputError(`Cannot read ${name}: a footer of ${length} bytes, of ${size}`);
     }
     const encoded = await bytes.read(at, length);
-    const footer = decoded(`the footer of ${name}`, () => decodeEvent(FOOTER, encoded));
+    const footer = decoded(`the footer of ${name}`, () => decodeEvent(footerSchema(), encoded));
     checkVersion(footer.version, name);
     return new ArrowFileInput(bytes, name, footer);
   }
@@ -250,7 +257,7 @@ export function fromPieces(pieces: AsyncIterator<Uint8Array>): TakeBytes {
 // --- Messages ---
 
 function decodeMessage(bytes: Uint8Array, where: string): Message {
-  const message = decoded(where, () => decodeEvent(Message, bytes));
+  const message = decoded(where, () => decodeEvent(Message.decoded, bytes));
   checkVersion(message.version, where);
   return message;
 }

@@ -3,7 +3,7 @@
  * follows in a word, the FlatBuffer with zeros up to a multiple of 8; then the body.
  */
 import { encodeEvent } from '../../events/encoder.js';
-import { EventSchema } from '../../events/schema.js';
+import { eventSchema, type EventSchema } from '../../events/schema.js';
 import { Message, type MetadataVersion, type Schema } from './metadata.js';
 
 export const MAGIC = Buffer.from('ARROW1');
@@ -24,12 +24,16 @@ export interface Footer {
   readonly record_batches?: readonly Block[] | undefined;
 }
 
+let footers: EventSchema<Footer> | undefined;
+
 /** The module of a schema has the types that its root leads to; a footer is another root. */
-export const FOOTER: EventSchema<Footer> = new EventSchema(Message.bytes, 'stratalog.arrow.Footer');
+export function footerSchema(): EventSchema<Footer> {
+  return (footers ??= eventSchema(Message.bytes, { root: 'stratalog.arrow.Footer' }));
+}
 
 /** Bytes that a message takes without its body, and what they are made of. */
 export function messageSize(message: Message): { size: number; encoded: Uint8Array } {
-  const encoded = encodeEvent(Message, message);
+  const encoded = encodeEvent(Message.decoded, message);
   return { size: PREFIX_BYTES + ((encoded.length + 7) & ~7), encoded };
 }
 
@@ -56,7 +60,7 @@ export function endOfStream(): Uint8Array {
 
 /** What a file ends with, behind its stream. */
 export function footerBytes(footer: Footer): Uint8Array {
-  const encoded = encodeEvent(FOOTER, footer);
+  const encoded = encodeEvent(footerSchema(), footer);
   const size = Buffer.alloc(4);
   size.writeInt32LE(encoded.length);
   return Buffer.concat([encoded, size, MAGIC]);
