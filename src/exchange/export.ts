@@ -85,7 +85,7 @@ export async function exportLog<Event, View>(
   let rows = 0;
   try {
     await output.write(assembler.begin());
-    const sizes = { pieceBytes: PIECE_BYTES, ...settings };
+    const sizes = { pieceBytes: plan.pieceBytes ?? PIECE_BYTES, ...settings };
     const { from, to, damage } = await takeScanned(scanned, sizes, work, async (part) => {
       const piece = part as ExportedPiece;
       rows += piece.rows;

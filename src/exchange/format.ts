@@ -26,6 +26,8 @@ export interface FormatPlan {
   /** Given to it. Plain data. */
   readonly args: unknown;
   readonly assembler: Assembler;
+  /** How large pieces of the log should be, if the usual size does not do. */
+  readonly pieceBytes?: number;
 }
 
 /** @internal Makes an encoder in a thread of the pool, which is kept for all pieces of an export there. */
