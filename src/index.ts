@@ -168,6 +168,7 @@ export type { OutputFormat } from './exchange/format.js';
 export { csvFile, type CsvFileOptions } from './exchange/text/csv.js';
 export { jsonLinesFile } from './exchange/text/json-lines.js';
 export { parquetFile, type ParquetFileOptions } from './exchange/parquet/parquet-file.js';
+export { parquetSource, type ParquetSourceOptions } from './exchange/parquet/parquet-source.js';
 export type { ParquetCompression } from './exchange/parquet/compression.js';
 export type { Nested } from './exchange/text/text-fields.js';
 

@@ -35,6 +35,7 @@ const KEPT_IN: Readonly<Record<string, readonly string[]>> = {
   '@resvg/resvg-js': ['plot'],
   '@mcap/core': ['exchange'],
   'hyparquet-writer': ['exchange'],
+  hyparquet: ['exchange'],
 };
 
 interface Import {

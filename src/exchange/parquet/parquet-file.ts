@@ -12,6 +12,7 @@ import { checkInteger, unknownChoice } from '../../options.js';
 import type { Assembler, OutputFormat } from '../format.js';
 import { zstd, type ParquetCompression } from './compression.js';
 import type { EncodedRowGroup, ParquetArgs } from './parquet-encoder.js';
+import { ROOT_KEY, SCHEMA_KEY } from './keys.js';
 import { rootColumns, schemaElements } from './shape.js';
 
 export interface ParquetFileOptions {
@@ -42,10 +43,6 @@ const DEFAULT_ROWS = 262_144;
 const MAX_ROWS = 2 ** 24;
 /** A row group is to be worth its share of the footer. */
 const PIECE_BYTES = 16 * 1024 * 1024;
-
-/** Keys in the file's metadata, by which an import knows the events again. */
-export const SCHEMA_KEY = 'stratalog.schema';
-export const ROOT_KEY = 'stratalog.root';
 
 /**
  * Parquet, as most tools for tables read it. A column for each field of the root table: numbers, booleans and
