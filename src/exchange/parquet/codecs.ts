@@ -1,6 +1,6 @@
 /** How pages are compressed. */
 import { gzipSync } from 'node:zlib';
-import { snappyCompress } from 'hyparquet-writer/src/snappy.js';
+import { snappyCompressed } from './snappy.js';
 import { zstd, type ParquetCompression } from './compression.js';
 
 type Compress = (bytes: Uint8Array) => Uint8Array;
@@ -13,7 +13,7 @@ export interface Codec {
 export function codecOf(compression: ParquetCompression): Codec {
   switch (compression) {
     case 'snappy':
-      return { name: 'SNAPPY', compress: snappyCompress };
+      return { name: 'SNAPPY', compress: snappyCompressed };
     case 'gzip':
       return { name: 'GZIP', compress: (bytes) => gzipSync(bytes) };
     case 'zstd':
