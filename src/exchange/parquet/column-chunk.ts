@@ -183,9 +183,15 @@ interface Encoded {
   readonly values: EncodedValues;
 }
 
+const NOTHING: Encoded = {
+  dictionary: undefined,
+  values: { bytesOf: 0, between: () => new Uint8Array(0) },
+};
+
 function encodedValues(sink: ValueSink): Encoded {
   switch (sink.kind) {
     case 'names':
+      if (sink.count === 0) return NOTHING;
       return byDictionary(sink.indexes, plainTexts(sink.names), sink.names.length);
     case 'bytes':
       return encodedBytes(sink);

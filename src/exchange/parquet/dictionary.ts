@@ -20,6 +20,7 @@ export function numberDictionary(
   width: 1 | 2,
   count: number,
 ): Dictionary | undefined {
+  if (count === 0) return undefined;
   const table = new Table(4 * MAX_NUMBERS);
   const indexes = new Int32Array(count);
   const firsts = new Int32Array(MAX_NUMBERS);
@@ -47,6 +48,7 @@ export function numberDictionary(
 
 /** Of texts, and other bytes. */
 export function textDictionary({ bytes, ends, count }: ByteArraySink): Dictionary | undefined {
+  if (count === 0) return undefined;
   const table = new Table(4 * MAX_TEXTS);
   const content = bytes.bytes;
   const indexes = new Int32Array(count);

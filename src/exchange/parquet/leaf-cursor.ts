@@ -1,7 +1,19 @@
 /** Goes through the entries of a leaf, one after the other, over the pages of a row group. */
 import type { Page, Pages } from './pages.js';
 
+/** The column is damaged; `cause` says how. */
+export class ColumnError extends RangeError {
+  /** As people call it. */
+  readonly column: string;
+
+  constructor(column: string, cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause });
+    this.column = column;
+  }
+}
+
 export class LeafCursor {
+  readonly #path: string;
   readonly #convert: ((value: unknown) => unknown) | undefined;
   readonly #maxDefinition: number;
   #pages: Pages | undefined;
@@ -14,7 +26,12 @@ export class LeafCursor {
   /** Rows of the group whose first entry is taken. */
   #rows = 0;
 
-  constructor(maxDefinition: number, convert: ((value: unknown) => unknown) | undefined) {
+  constructor(
+    path: string,
+    maxDefinition: number,
+    convert: ((value: unknown) => unknown) | undefined,
+  ) {
+    this.#path = path;
     this.#maxDefinition = maxDefinition;
     this.#convert = convert;
   }
@@ -90,17 +107,25 @@ export class LeafCursor {
 
   #current(): Page {
     if (this.#hasMore()) return this.#page as Page;
-    throw new RangeError('it has fewer rows than its row group');
+    throw new ColumnError(this.#path, 'it has fewer rows than its row group');
   }
 
   #hasMore(): boolean {
     while (this.#page === undefined || this.#at >= this.#page.entries) {
-      const next = this.#pages?.next();
+      const next = this.#nextPage();
       if (next === undefined) return false;
       this.#page = next;
       this.#at = 0;
       this.#value = 0;
     }
     return true;
+  }
+
+  #nextPage(): Page | undefined {
+    try {
+      return this.#pages?.next();
+    } catch (error) {
+      throw new ColumnError(this.#path, error);
+    }
   }
 }

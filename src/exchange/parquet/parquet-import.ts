@@ -9,6 +9,7 @@ import { fileColumns, type FileNode, type LeafNode } from './file-shape.js';
 import { inferSchema, type FieldNames } from './infer.js';
 import { ParquetInput } from './input.js';
 import { ROOT_KEY, SCHEMA_KEY } from './keys.js';
+import { ColumnError } from './leaf-cursor.js';
 import { Budget, Pages } from './pages.js';
 import type { ImportSettings } from './parquet-source.js';
 import { planRows, type RowPlan } from './rows.js';
@@ -238,7 +239,8 @@ export class ParquetImport implements Origin {
 
   #fail(error: unknown, leaf?: LeafNode): never {
     if (error instanceof InputError) throw error;
-    const column = leaf === undefined ? '' : `, column ${leaf.path}`;
+    const path = error instanceof ColumnError ? error.column : leaf?.path;
+    const column = path === undefined ? '' : `, column ${path}`;
     const why = error instanceof Error ? error.message : String(error);
     throw new InputError(
       `Cannot read ${this.#input.path}: row group ${this.#groups + 1}${column}: ${why}`,

@@ -83,7 +83,7 @@ class ParquetSource<Event> implements CaptureSource<Event> {
   }
 
   async run(intake: Intake<Event>): Promise<void> {
-    await this.#import?.run(intake as Intake);
+    await this.#import?.run(intake);
   }
 
   async close(): Promise<void> {

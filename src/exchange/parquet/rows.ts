@@ -154,7 +154,7 @@ class Planner {
   }
 
   #cursor(node: LeafNode, convert: StoredKind['convert']): Read {
-    const cursor = new LeafCursor(node.place.maxDefinition, convert);
+    const cursor = new LeafCursor(node.path, node.place.maxDefinition, convert);
     this.cursors.push(cursor);
     this.leaves.push(node);
     const { path } = node;
@@ -283,7 +283,7 @@ function settleUnion(into: Target, name: string, type: UnionType): void {
   const value = into[name];
   if (member === undefined) {
     const isNone = found === null || found === 'NONE' || found === 0;
-    if (!isNone) throw new ValueError(`a member that there is not: ${String(found)}`, key);
+    if (!isNone) throw new ValueError(`a member that there is not: ${JSON.stringify(found)}`, key);
     into[key] = undefined;
     into[name] = undefined;
     return;
