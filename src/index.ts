@@ -233,3 +233,6 @@ export {
   type RecordSplitter,
   type TakeRecord,
 } from './capture/framing.js';
+
+// --- A live page ---
+export { serveLog, type LogServer, type ServeOptions } from './serve/serve.js';

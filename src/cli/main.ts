@@ -16,6 +16,7 @@ import { queryCommand } from './query.js';
 import { plotCommand } from './plot.js';
 import { repairCommand } from './repair.js';
 import { scanCommand } from './scan.js';
+import { serveCommand } from './serve.js';
 import { statsCommand } from './stats.js';
 import { tailCommand } from './tail.js';
 import { topCommand } from './top.js';
@@ -33,6 +34,7 @@ const VERBS = [
   statsCommand,
   plotCommand,
   exportCommand,
+  serveCommand,
   verifyCommand,
   repairCommand,
   generateCommand,
