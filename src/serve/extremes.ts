@@ -46,7 +46,10 @@ export function addRows(
   });
 }
 
-/** NaN is neither less nor more than anything, and so is left out. */
+/**
+ * NaN is neither less nor more than anything, and so is left out. Neighbours share a bucket more often than
+ * not: as long as they do, nothing is stored.
+ */
 function addValues(
   min: Float64Array,
   max: Float64Array,
@@ -54,13 +57,22 @@ function addValues(
   bucketOf: Int32Array,
   count: number,
 ): void {
+  let bucket = -1;
+  let [least, largest] = [Infinity, -Infinity];
   for (let row = 0; row < count; row++) {
-    const bucket = bucketOf[row] as number;
-    if (bucket < 0) continue;
+    const next = bucketOf[row] as number;
+    if (next !== bucket) {
+      if (bucket >= 0) [min[bucket], max[bucket]] = [least, largest];
+      bucket = next;
+      if (bucket < 0) continue;
+      least = min[bucket] as number;
+      largest = max[bucket] as number;
+    }
     const value = values[row] as number;
-    if (value < (min[bucket] as number)) min[bucket] = value;
-    if (value > (max[bucket] as number)) max[bucket] = value;
+    if (value < least) least = value;
+    if (value > largest) largest = value;
   }
+  if (bucket >= 0) [min[bucket], max[bucket]] = [least, largest];
 }
 
 function addToLines(

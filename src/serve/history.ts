@@ -3,7 +3,7 @@
  * blocks of events are put together (`summary.ts`), with what lies at the ends read anew. As long as the
  * blocks are not there yet, events here and there stand for the rest, and the answer says so.
  */
-import { OffsetOutOfRangeError, type OffsetRange } from '../errors.js';
+import { LogError, OffsetOutOfRangeError, type OffsetRange } from '../errors.js';
 import { BATCH_ROWS } from '../query/batch-reader.js';
 import { EventRows } from './event-rows.js';
 import {
@@ -18,7 +18,13 @@ import {
 } from './extremes.js';
 import type { PixelWork } from './piece.js';
 import type { Drawn, ServedLog } from './served-log.js';
-import { Summary, knowsMore, type DrawnBlocks } from './summary.js';
+import {
+  SUMMARY_LIMITS,
+  Summary,
+  knowsMore,
+  type DrawnBlocks,
+  type SummaryLimits,
+} from './summary.js';
 
 /** A stretch of x: as text, exact whatever integers they are. */
 export interface Stretch {
@@ -54,12 +60,17 @@ export interface Picture {
   readonly problem: string | undefined;
 }
 
-/** So many events are scanned at once, rather than taken from blocks. */
-const DIRECT_EVENTS = 2_000_000;
+/** Where one way of drawing ends and another begins. Tests choose smaller ones. */
+export interface Limits extends SummaryLimits {
+  /** So many events are scanned at once, rather than taken from blocks. */
+  readonly directEvents: number;
+  /** So many events are read anew at most, of blocks that reach over several pixels. */
+  readonly refinedEvents: number;
+}
+
+const LIMITS: Limits = { ...SUMMARY_LIMITS, directEvents: 2_000_000, refinedEvents: 1_500_000 };
 /** Events outside of a stretch that are looked at because order along x is not strict. */
 const MARGIN_EVENTS = 4096;
-/** Events of blocks that are read anew, because they reach over several pixels. */
-const MAX_REFINED_EVENTS = 1_500_000;
 /** In the thread of the event loop nothing takes longer than this. */
 const TURN_MS = 8;
 const SAMPLES = 1024;
@@ -69,13 +80,36 @@ const SAMPLING_MS = 300;
 export class History {
   readonly summary: Summary;
   readonly #log: ServedLog;
+  readonly #limits: Limits;
+  #isClosed = false;
 
-  constructor(log: ServedLog) {
+  constructor(log: ServedLog, limits: Limits = LIMITS) {
     this.#log = log;
-    this.summary = new Summary(log);
+    this.#limits = limits;
+    this.summary = new Summary(log, limits);
+  }
+
+  /** Looks here and there in a long log, so that the first picture need not wait for its files. */
+  async warmUp(): Promise<void> {
+    const { from, to } = this.#log.range;
+    if (to - from <= this.#limits.directEvents) return;
+    const cursor = this.#log.cursor(from, to);
+    try {
+      for (let i = 0; i < SAMPLES && !this.#isClosed; i++) {
+        cursor.seek(from + Math.floor(((to - from) * reversed(i)) / SAMPLES));
+        cursor.next();
+        await new Promise(setImmediate);
+      }
+    } catch (error) {
+      // Whoever asks for a picture is told.
+      if (!(error instanceof LogError)) throw error;
+    } finally {
+      cursor.close();
+    }
   }
 
   close(): Promise<void> {
+    this.#isClosed = true;
     return this.summary.close();
   }
 
@@ -85,7 +119,9 @@ export class History {
    */
   async draw(request: HistoryRequest, signal: AbortSignal): Promise<Picture> {
     for (;;) {
-      const drawing = new Drawing(this.#log, this.summary, request, signal);
+      signal.throwIfAborted();
+      const { summary } = this;
+      const drawing = new Drawing(this.#log, summary, request, this.#limits, signal);
       if (await drawing.run()) return drawing.picture();
     }
   }
@@ -97,6 +133,7 @@ class Drawing {
   readonly #summary: Summary;
   readonly #request: HistoryRequest;
   readonly #signal: AbortSignal;
+  readonly #limits: Limits;
   readonly #range: OffsetRange;
   readonly #origin: bigint;
   readonly #lines: number;
@@ -109,8 +146,15 @@ class Drawing {
   #malformed = 0;
   #turnEnds = performance.now() + TURN_MS;
 
-  constructor(log: ServedLog, summary: Summary, request: HistoryRequest, signal: AbortSignal) {
+  constructor(
+    log: ServedLog,
+    summary: Summary,
+    request: HistoryRequest,
+    limits: Limits,
+    signal: AbortSignal,
+  ) {
     this.#log = log;
+    this.#limits = limits;
     this.#summary = summary;
     this.#request = request;
     this.#signal = signal;
@@ -128,7 +172,8 @@ class Drawing {
     const { from, to } = this.#offsets;
     this.#extremes = noExtremes(this.#grid.pixels, this.#request.ys.length * this.#lines);
     if (from >= to) return true;
-    if (blocks === undefined || to - from <= DIRECT_EVENTS) return this.#scanAll(blocks);
+    if (blocks === undefined || to - from <= this.#limits.directEvents)
+      return this.#scanAll(blocks);
     await this.#putTogether(blocks);
     return true;
   }
@@ -139,7 +184,7 @@ class Drawing {
     const { stretch } = this.#request;
     if ('last' in stretch) {
       this.#place(undefined);
-      if (this.#offsets.to - this.#offsets.from <= DIRECT_EVENTS) return undefined;
+      if (this.#offsets.to - this.#offsets.from <= this.#limits.directEvents) return undefined;
     }
     return this.#summary.of(this.#request);
   }
@@ -164,7 +209,7 @@ class Drawing {
 
   /** A log that is not long is scanned whenever it is asked for. */
   get #isLong(): boolean {
-    return this.#range.to - this.#range.from > DIRECT_EVENTS;
+    return this.#range.to - this.#range.from > this.#limits.directEvents;
   }
 
   /** Which stretch of x, and which offsets. */
@@ -251,7 +296,7 @@ class Drawing {
     // All of a log that is not long is looked at, in whatever order it is.
     if (!this.#isLong) return this.#range;
     const x = blocks?.x;
-    if (x !== undefined && x.builtTo >= this.#range.to - DIRECT_EVENTS) {
+    if (x !== undefined && x.builtTo >= this.#range.to - this.#limits.directEvents) {
       return this.#byBlocks(x.min[0] as Float64Array, x.max[0] as Float64Array, x.builtTo);
     }
     if (blocks !== undefined) this.#isComplete = false;
@@ -324,7 +369,7 @@ class Drawing {
     const built = Math.max(this.#offsets.from, Math.min(blocks.builtTo, to));
     const whole = Math.floor(built / this.#summary.blockEvents) * this.#summary.blockEvents;
     const rest = { from: Math.max(this.#offsets.from, Math.min(whole, built)), to };
-    let budget = MAX_REFINED_EVENTS;
+    let budget = this.#limits.refinedEvents;
     for (const range of refined) {
       budget -= range.to - range.from;
       if (budget < 0) this.#isComplete = false;

@@ -87,8 +87,14 @@ export function placeInBlocks(
   firstBlock: number,
   blockOf: Int32Array,
 ): void {
-  for (let row = 0; row < length; row++) {
-    blockOf[row] = Math.floor((offsets[row] as number) / blockEvents) - firstBlock;
+  for (let row = 0; row < length;) {
+    const offset = offsets[row] as number;
+    const block = Math.floor(offset / blockEvents);
+    // Where records were lost, fewer rows are of this block, and those behind are looked at again.
+    let end = Math.min(length, row + (block + 1) * blockEvents - offset);
+    while ((offsets[end - 1] as number) >= (block + 1) * blockEvents) end--;
+    blockOf.fill(block - firstBlock, row, end);
+    row = end;
   }
 }
 

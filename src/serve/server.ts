@@ -49,10 +49,12 @@ export class PageServer {
   /** What each client has asked for last: what it asked before is of no use any more. */
   readonly #asking = new Map<string, AbortController>();
   readonly #clock: NodeJS.Timeout;
+  readonly #warmUp: Promise<void>;
 
   constructor(served: Served) {
     this.#served = served;
     this.#history = new History(served.log);
+    this.#warmUp = this.#history.warmUp();
     this.#feeds = new LiveFeeds(served.log, MAX_FEEDS);
     this.#clock = setInterval(() => this.#tellStatus(), STATUS_MS);
     this.#clock.unref();
@@ -70,7 +72,7 @@ export class PageServer {
     clearInterval(this.#clock);
     for (const asking of this.#asking.values()) asking.abort(new Error('The server has ended'));
     for (const stream of this.#streams) stream.end();
-    await Promise.all([this.#feeds.close(), this.#history.close()]);
+    await Promise.all([this.#feeds.close(), this.#history.close(), this.#warmUp]);
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -10,10 +10,14 @@ import { MAX_LINES } from './lines.js';
 import type { BlockWork, PieceExtremes } from './piece.js';
 import type { Drawn, ServedLog } from './served-log.js';
 
-/** Events of a block, as long as there are not too many blocks. */
-export const BLOCK_EVENTS = 1024;
-/** Of more, two become one. */
-const MAX_BLOCKS = 2 ** 17;
+export interface SummaryLimits {
+  /** Events of a block, as long as there are not too many blocks. */
+  readonly blockEvents: number;
+  /** Of more, two become one. */
+  readonly maxBlocks: number;
+}
+
+export const SUMMARY_LIMITS: SummaryLimits = { blockEvents: 1024, maxBlocks: 2 ** 17 };
 /** Of what nobody has asked for lately, the oldest go: 128 lists of 2 MiB. */
 const MAX_LISTS = 128;
 /** Nobody has asked for so long: it is not kept up any more. */
@@ -43,7 +47,7 @@ export interface DrawnBlocks {
 
 export class Summary {
   /** Events of each block; doubles when blocks become too many. */
-  blockEvents = BLOCK_EVENTS;
+  blockEvents: number;
   /** Number of the block that the lists begin with. */
   firstBlock: number;
   /** Why it cannot be made, as far as that goes on. */
@@ -51,14 +55,17 @@ export class Summary {
   /** Records that were no events, of those that it has seen. */
   malformed = 0;
   readonly #log: ServedLog;
+  readonly #maxBlocks: number;
   readonly #columns = new Map<string, BlockColumn>();
   readonly #stop = new AbortController();
   #building: Promise<void> | undefined;
   #wake: (() => void) | undefined;
 
-  constructor(log: ServedLog) {
+  constructor(log: ServedLog, { blockEvents, maxBlocks }: SummaryLimits = SUMMARY_LIMITS) {
     this.#log = log;
-    this.firstBlock = Math.floor(log.range.from / BLOCK_EVENTS);
+    this.#maxBlocks = maxBlocks;
+    this.blockEvents = blockEvents;
+    this.firstBlock = Math.floor(log.range.from / blockEvents);
   }
 
   /** What there is of these; the rest is being made from now on. */
@@ -205,9 +212,9 @@ export class Summary {
 
   /** So that the lists may hold events up to this offset. */
   #makeRoom(to: number): void {
-    while (Math.ceil(to / this.blockEvents) - this.firstBlock > MAX_BLOCKS) {
+    while (Math.ceil(to / this.blockEvents) - this.firstBlock > this.#maxBlocks) {
       const start = Math.floor(this.#log.range.from / this.blockEvents);
-      if (start - this.firstBlock > MAX_BLOCKS / 4) this.#dropBlocks(start - this.firstBlock);
+      if (start - this.firstBlock > this.#maxBlocks / 4) this.#dropBlocks(start - this.firstBlock);
       else this.#halve();
     }
   }
@@ -268,7 +275,7 @@ function mergeInto(
 
 function withRoom(list: Float64Array, needed: number, fill: number): Float64Array {
   if (list.length >= needed) return list;
-  const larger = new Float64Array(Math.min(MAX_BLOCKS + 1, Math.max(needed, 2 * list.length, 256)));
+  const larger = new Float64Array(Math.max(needed, 2 * list.length, 256));
   larger.set(list);
   larger.fill(fill, list.length);
   return larger;

@@ -69,3 +69,8 @@ export function absolute(origin: bigint, place: number): string {
   if (origin === 0n && !Number.isInteger(place)) return String(place);
   return String(origin + BigInt(Math.round(place)));
 }
+
+/** The other way round. */
+export function relative(origin: bigint, place: string): number {
+  return /^-?\d+$/.test(place) ? Number(BigInt(place) - origin) : Number(place) - Number(origin);
+}

@@ -55,7 +55,8 @@ export class Controls {
   show(choice: Choice): void {
     this.#choice = choice;
     const { ys, by, x, isRate } = choice;
-    setText(byId('chosen'), ys.length <= 2 ? ys.join(', ').slice(0, 28) : String(ys.length));
+    const names = ys.join(', ');
+    setText(byId('chosen'), names.length <= 32 ? names : String(ys.length));
     elementOf('by', HTMLSelectElement).value = by ?? '';
     elementOf('x', HTMLSelectElement).value = x;
     const perSecond = elementOf('perSecond', HTMLInputElement);
@@ -112,7 +113,9 @@ export class Controls {
   }
 
   #makeSelects(): void {
-    const groups = this.#fields.filter(({ kind, isTime }) => kind !== 'number' && !isTime);
+    const groups = this.#fields.filter(
+      ({ type, isTime }) => !['double', 'float'].includes(type) && !isTime,
+    );
     const by = elementOf('by', HTMLSelectElement);
     fill(by, [
       element('option', { value: '' }, 'nothing'),

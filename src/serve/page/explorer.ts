@@ -1,6 +1,6 @@
 /** What is shown of a log, and how it gets there: history for stretches, frames for what comes. */
 import { Buckets } from './buckets.js';
-import { absolute, fragmentOf, type Choice, type View } from './choice.js';
+import { absolute, fragmentOf, relative, type Choice, type View } from './choice.js';
 import type { Frame, PictureFrame } from './frames.js';
 import type { Drawing, Panels, Range } from './panels.js';
 import { LiveConnection, Refused, askHistory, type FieldInfo, type LiveEvents } from './server.js';
@@ -132,6 +132,8 @@ export class Explorer {
     if (view.kind === 'live') {
       this.#early = [];
       this.#liveFrom = 0;
+    } else if (view.from !== undefined && view.to !== undefined && this.picture !== undefined) {
+      this.range = { from: relative(this.origin, view.from), to: relative(this.origin, view.to) };
     }
     this.#ask(0);
     this.#keepLink();
@@ -334,6 +336,7 @@ export class Explorer {
       this.#buckets.endOffset = before === undefined || before === 0 ? picture.offsets.to : before;
       for (const frame of this.#early ?? []) this.#add(frame);
       this.#early = undefined;
+      this.#glide(view.span, performance.now());
     } else if (isFirst || view.from === undefined || view.to === undefined) {
       const { from, to } = picture;
       this.range = from === to ? { from: from - 1, to: to + 1 } : { from, to };

@@ -141,15 +141,20 @@ function followStatus(): LiveConnection {
 }
 
 function explore(info: LogInfo): void {
+  let isPointing = false;
   const plots = byId('plots');
   const panels = new Panels(plots, {
     onSelect: (from, to) => explorer.showRange({ from, to }),
-    onPoint: (x) => showPlace(explorer, x),
+    onPoint: (x) => {
+      isPointing = x !== undefined;
+      showPlace(explorer, x);
+    },
   });
   const explorer = new Explorer(info.fields, firstChoice(info), panels, {
     onStatus: (status) => {
       board.take(status, status.segments);
       board.mark(explorer.offsets);
+      if (explorer.isLive && !isPointing) showPlace(explorer, undefined);
       if (status.problem !== undefined) problem = status.problem;
       showBanner();
     },
