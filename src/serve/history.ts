@@ -197,7 +197,7 @@ class Drawing {
       origin: this.#origin,
       from: this.#grid.from,
       to: this.#grid.to,
-      offsets: this.#offsets,
+      offsets: this.#shownOffsets(),
       lineNames: lines?.names,
       hasOtherLines: lines?.hasOthers ?? false,
       isComplete: this.#isComplete,
@@ -205,6 +205,16 @@ class Drawing {
       malformed: Math.max(this.#malformed, this.#summary.malformed),
       problem: this.#summary.problem,
     };
+  }
+
+  /** More may have been looked at than is shown. Told as far as x is in order. */
+  #shownOffsets(): OffsetRange {
+    const { stretch, x } = this.#request;
+    const isWhole = !('offsets' in stretch || 'last' in stretch) && stretch.from === undefined;
+    if (isWhole || x === '$offset' || 'offsets' in stretch) return this.#offsets;
+    const { from, to } = this.#grid;
+    const first = this.#search((value) => value < from);
+    return within({ from: first, to: this.#search((value) => value <= to) }, this.#range);
   }
 
   /** A log that is not long is scanned whenever it is asked for. */

@@ -23,6 +23,8 @@ const MAX_LISTS = 128;
 /** Nobody has asked for so long: it is not kept up any more. */
 const IDLE_MS = 60_000;
 const PAUSE_MS = 1000;
+/** The first picture comes first: it is what somebody waits for. */
+const FIRST_MS = 300;
 const FAILED_PAUSE_MS = 5000;
 
 /** One field's extremes, of each of its lines. */
@@ -74,8 +76,8 @@ export class Summary {
     const columns = ys.map((y) => this.#want(y, by, false));
     this.#evict();
     const all = xColumn === undefined ? columns : [xColumn, ...columns];
-    this.#building ??= this.#build().finally(() => (this.#building = undefined));
     this.#wake?.();
+    this.#building ??= this.#build().finally(() => (this.#building = undefined));
     return { x: xColumn, ys: columns, builtTo: Math.min(...all.map(({ builtTo }) => builtTo)) };
   }
 
@@ -114,6 +116,7 @@ export class Summary {
 
   async #build(): Promise<void> {
     const { signal } = this.#stop;
+    await this.#pause(FIRST_MS);
     while (!signal.aborted) {
       const job = this.#nextJob();
       if (job === 'idle') return;
