@@ -66,24 +66,34 @@ const REQUEST: HistoryRequest = {
   before: undefined,
 };
 
-/** Asks until everything has been looked at. */
-async function drawn(history: History, request: HistoryRequest): Promise<Picture> {
+/** Asks until everything has been looked at, and the blocks are there, if there are any. */
+async function drawn(
+  history: History,
+  request: HistoryRequest,
+): Promise<Picture & { readonly pixels: number }> {
   for (;;) {
     const picture = await history.draw(request, new AbortController().signal);
-    if (picture.isComplete) return picture;
+    if (picture.isComplete && picture.progress === 1) return { ...picture, pixels: request.pixels };
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
 
 /** Least and largest value of each line of the events between two x, of those in a picture's bucket. */
-function expectBuckets(picture: Picture, points: readonly Point[], names: readonly string[]): void {
+function expectBuckets(
+  picture: Picture & { readonly pixels: number },
+  points: readonly Point[],
+  names: readonly string[],
+): void {
   const { extremes } = picture;
   const origin = Number(picture.origin - START_NS);
+  const pixel = (picture.to - picture.from) / picture.pixels;
   let seen = 0;
   for (let i = 0; i < extremes.buckets; i++) {
     const [low, high] = [extremes.xMin[i] as number, extremes.xMax[i] as number];
     const inside = points.filter(({ time }) => time - origin >= low && time - origin <= high);
     seen += inside.length;
+    // Of the pixel that it is drawn in, and no more than a pixel beside.
+    expect(high - low).toBeLessThanOrEqual(2 * pixel);
     names.forEach((name, line) => {
       const values = inside
         .filter(({ kind, value }) => value !== null && (name === '' || kind === name))
@@ -219,7 +229,8 @@ describe('a picture of any stretch', () => {
     });
     for (let i = 0; i < 2000; i++)
       appender.append({ time_ns: START_NS + BigInt(i), value: i, kind: 'a' });
-    const { history, log } = opened(path);
+    // No segment begins where a block does.
+    const { history, log } = opened(path, { ...LONG, blockEvents: 97 });
     await drawn(history, REQUEST);
     await appender.flush();
     await appender.records.dropBefore(1000);
