@@ -122,7 +122,7 @@ const pointsOf = fc
       ),
       kind: fc.constantFrom('a', 'b', 'c'),
     }),
-    { minLength: 1, maxLength: 400 },
+    { minLength: 1, maxLength: 400, size: 'max' },
   )
   .map((steps) => {
     let time = 0;
@@ -200,7 +200,7 @@ describe('a picture of any stretch', () => {
     expectBuckets(last, points, ['']);
   });
 
-  it('grows with the log', async () => {
+  it('grows with the log, also when blocks become too many', async () => {
     const path = temporaryLogPath();
     const appender = openEventAppender(path, { schema, commit: 'each', flush: 'none' });
     const append = (from: number, to: number): void => {
@@ -208,11 +208,13 @@ describe('a picture of any stretch', () => {
         appender.append({ time_ns: START_NS + BigInt(i), value: i, kind: 'a' });
     };
     append(0, 300);
-    const { history } = opened(path);
+    const { history } = opened(path, { ...LONG, maxBlocks: 40 });
     expect((await drawn(history, REQUEST)).offsets).toEqual({ from: 0, to: 300 });
     append(300, 900);
     const { extremes, offsets } = await drawn(history, REQUEST);
     expect(offsets).toEqual({ from: 0, to: 900 });
+    const points = Array.from({ length: 900 }, (_, i) => ({ time: i, value: i, kind: 'a' }));
+    expectBuckets(await drawn(history, { ...REQUEST, pixels: 16 }), points, ['']);
     expect(Math.max(...(extremes.max[0] ?? []))).toBe(899);
     const before = await drawn(history, { ...REQUEST, before: 500 });
     expect(Math.max(...(before.extremes.max[0] ?? []))).toBe(499);
@@ -239,6 +241,9 @@ describe('a picture of any stretch', () => {
     const { extremes, offsets } = await drawn(history, REQUEST);
     expect(offsets).toEqual({ from: start, to: 2000 });
     expect(Math.min(...(extremes.min[0] ?? []))).toBe(start);
+    const stretch = { from: String(START_NS), to: String(START_NS + 1999n) };
+    const wider = await drawn(history, { ...REQUEST, stretch, pixels: 16 });
+    expect(Math.min(...(wider.extremes.min[0] ?? []))).toBe(start);
     await appender.close();
   });
 
