@@ -169,18 +169,19 @@ export { csvFile, type CsvFileOptions } from './exchange/text/csv.js';
 export { jsonLinesFile } from './exchange/text/json-lines.js';
 export { parquetFile, type ParquetFileOptions } from './exchange/parquet/parquet-file.js';
 export { parquetSource, type ParquetSourceOptions } from './exchange/parquet/parquet-source.js';
-export type { ParquetCompression } from './exchange/parquet/compression.js';
+export type { ParquetCompression } from './exchange/parquet/codecs.js';
+export type { TableFileOptions } from './exchange/table-options.js';
+export type { Compression } from './exchange/zstd.js';
+export type { Decimals } from './exchange/import-choices.js';
 export type { Nested } from './exchange/text/text-fields.js';
 
 // --- MCAP ---
 export { mcapFile, type McapFileOptions } from './exchange/mcap/mcap-file.js';
-export type { Compression as McapCompression } from './exchange/mcap/compression.js';
 export { mcapSource, type McapSourceOptions } from './exchange/mcap/mcap-source.js';
 
 // --- Arrow ---
 export { arrowFile, arrowStream } from './exchange/arrow/arrow.js';
-export type { ArrowOptions } from './exchange/arrow/shapes.js';
-export type { Compression } from './exchange/arrow/batch-parts.js';
+export type { ArrowFileOptions } from './exchange/arrow/shapes.js';
 export { arrowSource, type ArrowSourceOptions } from './exchange/arrow/arrow-source.js';
 
 // --- Plots ---

@@ -21,7 +21,7 @@ import {
   generateEventModule,
   inspectSchema,
   openEventAppender,
-  type ArrowOptions,
+  type ArrowFileOptions,
   type ArrowSourceOptions,
   type EventSchema,
   type ExportOptions,
@@ -29,7 +29,7 @@ import {
 import { ArrowRows } from '../../src/exchange/arrow/arrow-source.js';
 import { bindColumns } from '../../src/exchange/arrow/binding.js';
 import { columnsOf } from '../../src/exchange/arrow/column-types.js';
-import { hasZstd, zstdCompress, zstdDecompress } from '../../src/exchange/arrow/compression.js';
+import { hasZstd, zstdCompress, zstdDecompress } from '../../src/exchange/zstd.js';
 import { inferSchema } from '../../src/exchange/arrow/inference.js';
 import {
   fromPieces,
@@ -77,7 +77,7 @@ function filePath(name = 'file.arrow'): string {
 /** Exports a log to a file, and returns its path. */
 async function exported(
   log: string,
-  options: ArrowOptions = {},
+  options: ArrowFileOptions = {},
   more: Partial<ExportOptions> = {},
 ): Promise<string> {
   const path = filePath();

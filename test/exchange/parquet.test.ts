@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { parquetMetadata, parquetReadObjects, snappyUncompress } from 'hyparquet';
-import { ByteWriter } from 'hyparquet-writer';
+import { ByteWriter, parquetWriteFile } from 'hyparquet-writer';
 import { serializeTCompactProtocol } from 'hyparquet-writer/src/thrift.js';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -272,7 +272,7 @@ describe('a file of parquetFile', () => {
     { nested: 'json' },
     { enums: 'numbers', times: 'integers' },
     { compression: 'gzip' },
-    { compression: 'uncompressed', rowGroupRows: 2 },
+    { compression: 'none', rowGroupRows: 2 },
     { rowGroupRows: 1, nested: 'json', enums: 'numbers' },
   ])('gives back the same events by its own schema with %o', async (options) => {
     const schema = schemaOf(EVERY);
@@ -283,6 +283,19 @@ describe('a file of parquetFile', () => {
     expect(back.rejected).toEqual([]);
     expect(back.events).toStrictEqual(eventsIn(log).events);
     expect(Buffer.compare(back.schema.bytes, schema.bytes)).toBe(0);
+  });
+
+  it('keeps vectors of unions as JSON, with what each of their elements is', async () => {
+    const schema = schemaOf(
+      'table A { n:int; } table B { n:int; } union U { A, B } table R { k:int; us:[U]; } root_type R;',
+    );
+    const log = await logOf(schema, [
+      { k: 1, us_type: ['A', 'B'], us: [{ n: 1 }, { n: 2 }] },
+      { k: 2, us_type: [], us: [] },
+      { k: 3 },
+    ]);
+    const { path } = await exported(log, { nested: 'json' });
+    expect(await taken(path)).toStrictEqual(eventsIn(log).events);
   });
 
   it('gives back events of random schemas', async () => {
@@ -725,7 +738,7 @@ describe('parquetSource', () => {
     );
     await expect(imported(path)).rejects.toThrow(/column small: it is a DECIMAL: choose decimals/);
     logs.pop();
-    expect((await imported(path, { decimals: 'strings' })).events).toEqual([
+    expect((await imported(path, { decimals: 'text' })).events).toEqual([
       { small: '12345.67', middle: '-1.5000', large: '-123456789012345678901234.567891' },
     ]);
     expect((await imported(path, { decimals: 'doubles' })).events).toEqual([
@@ -733,11 +746,30 @@ describe('parquetSource', () => {
     ]);
   });
 
+  it('takes a file for what it is, if its kept schema is damaged, or no longer that of its columns', async () => {
+    const kept = (bytes: Uint8Array): { key: string; value: string }[] => [
+      { key: 'stratalog.schema', value: Buffer.from(bytes).toString('base64') },
+      { key: 'stratalog.root', value: 't.Kept' },
+    ];
+    const schema = defineSchema('t.Kept', [{ name: 'n', type: 'int' }]);
+    const whose = async (name: string, bytes: Uint8Array): Promise<string> => {
+      const path = filePath();
+      const columnData = [{ name, data: [1, 2], type: 'INT32' as const }];
+      parquetWriteFile({ filename: path, columnData, kvMetadata: kept(bytes) });
+      const found = await imported(path, { name: 'mine.Table' });
+      expect(found.events).toEqual([{ [name]: 1 }, { [name]: 2 }]);
+      return found.schema.name;
+    };
+    expect(await whose('n', schema.bytes)).toBe('t.Kept');
+    expect(await whose('other', schema.bytes)).toBe('mine.Table');
+    expect(await whose('n', schema.bytes.subarray(20))).toBe('mine.Table');
+  });
+
   it('takes the columns that are named, and says which there are', async () => {
     const path = await duckFile(`SELECT 1 AS a, [[1]] AS deep, 'x' AS c`);
-    expect((await imported(path, { fields: ['c', 'a'] })).events).toEqual([{ c: 'x', a: 1 }]);
+    expect((await imported(path, { columns: ['c', 'a'] })).events).toEqual([{ c: 'x', a: 1 }]);
     await expect(imported(path)).rejects.toThrow(/Cannot take column deep: it is a list of lists/);
-    await expect(imported(path, { fields: ['b'] })).rejects.toThrow(
+    await expect(imported(path, { columns: ['b'] })).rejects.toThrow(
       'there is no column b, but a, deep, c',
     );
     logs.splice(-2);
@@ -1043,7 +1075,7 @@ describe('a file that is damaged', () => {
       schema,
       Array.from({ length: 40 }, (_, n) => ({ n: n * 2 ** 40 })),
     );
-    const { path } = await exported(log, { rowGroupRows: 20, compression: 'uncompressed' });
+    const { path } = await exported(log, { rowGroupRows: 20, compression: 'none' });
     const bytes = readFileSync(path);
     const start = Number(
       parquetMetadata(bytes).row_groups[1]?.columns[0]?.meta_data?.data_page_offset,

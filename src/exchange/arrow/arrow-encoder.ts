@@ -3,7 +3,8 @@ import type { EventSchema } from '../../events/schema.js';
 import type { EventBatch } from '../event-batches.js';
 import type { EncodedPiece, EncoderPlan, PieceEncoder } from '../format.js';
 import { WholeValues } from '../whole-values.js';
-import { BatchParts, encodeBatch, type Compression, type EncodedMessage } from './batch-parts.js';
+import type { Compression } from '../zstd.js';
+import { BatchParts, encodeBatch, type EncodedMessage } from './batch-parts.js';
 import { leafBuilder, structBuilder, type ColumnBuilder } from './column-builders.js';
 import { refuseRow } from './refusal.js';
 import {
@@ -26,7 +27,7 @@ export function arrowEncoder({ schema, args }: EncoderPlan<ArrowPlan>): PieceEnc
 class ArrowEncoder implements PieceEncoder {
   readonly #wholes: WholeValues;
   readonly #columns: readonly ColumnBuilder[];
-  readonly #compression: Compression | undefined;
+  readonly #compression: Compression;
   #rows = 0;
   #messages: EncodedMessage[] = [];
 

@@ -1,14 +1,15 @@
 /** Import of Arrow IPC: files and streams. */
 import type { Readable } from 'node:stream';
-import { InputError, LogError } from '../../errors.js';
-import { eventSchema, type EventSchema } from '../../events/schema.js';
+import { InputError } from '../../errors.js';
+import type { EventSchema } from '../../events/schema.js';
 import { runCode } from '../../events/run-time-code.js';
-import { unknownChoice } from '../../options.js';
 import type { CaptureSource, Intake } from '../../capture/source.js';
 import { Turns } from '../../capture/turns.js';
+import { SCHEMA_KEY, schemaKeptIn } from '../kept-schema.js';
+import { checkColumns, checkDecimals, type Decimals } from '../import-choices.js';
 import { bindColumns, type BindOptions, type BoundField } from './binding.js';
 import { columnsOf, type ArrowColumn, type ArrowColumns } from './column-types.js';
-import { ROOT_KEY, SCHEMA_KEY } from './field-metadata.js';
+
 import { inferSchema } from './inference.js';
 import {
   FileBytes,
@@ -22,13 +23,10 @@ import { eventMaker, rowText } from './rows.js';
 import { BatchReader, RowError, type ReadColumn, type ReadValue, type Vector } from './vectors.js';
 
 export interface ArrowSourceOptions {
-  /** Only these columns (default: all); by their names in the file. */
+  /** Only these columns, by their names in the file (default: all). */
   readonly columns?: readonly string[];
-  /**
-   * What decimals become: `'text'`, strings with all their digits; or `'doubles'`, the nearest ones. Without it
-   * they are an error.
-   */
-  readonly decimals?: 'text' | 'doubles';
+  /** What decimals become (default `'error'`). */
+  readonly decimals?: Decimals;
   /** Name of the table, where the schema comes from the columns (default `Row`). */
   readonly name?: string;
 }
@@ -61,14 +59,9 @@ export function arrowSource<Event = unknown>(
   input: string | Readable,
   options: ArrowSourceOptions = {},
 ): CaptureSource<Event> {
-  const { columns, decimals, name = 'Row' } = options;
-  if (decimals !== undefined && !['text', 'doubles'].includes(decimals)) {
-    throw unknownChoice('decimals', decimals);
-  }
-  const isList = Array.isArray(columns) && columns.every((each) => typeof each === 'string');
-  if (columns !== undefined && !isList) {
-    throw new TypeError('Invalid columns: expected an array of names');
-  }
+  const { columns, decimals = 'error', name = 'Row' } = options;
+  checkColumns(columns);
+  checkDecimals(decimals);
   if (typeof name !== 'string') throw new TypeError('Invalid name: expected a string');
   return new ArrowSource<Event>(input, { columns, decimals, table: name });
 }
@@ -160,7 +153,7 @@ function settle(
   if (own !== undefined) {
     return { schema: own, fields: bindColumns(columns, own.root, settings, file) };
   }
-  const kept = ofFile(metadata);
+  const kept = schemaKeptIn((key) => metadata.get(key));
   if (kept !== undefined) {
     try {
       return { schema: kept, fields: bindColumns(columns, kept.root, settings, file) };
@@ -184,19 +177,6 @@ function chosen(
     const there = columns.map((column) => column.name).join(', ');
     throw new InputError(`Cannot find column ${JSON.stringify(name)} in ${file}: it has ${there}`);
   });
-}
-
-/** What somebody else has done to the file since is no reason to fail: then its columns say what they are. */
-function ofFile(metadata: ReadonlyMap<string, string>): EventSchema | undefined {
-  const bytes = metadata.get(SCHEMA_KEY);
-  const root = metadata.get(ROOT_KEY);
-  if (bytes === undefined || root === undefined) return undefined;
-  try {
-    return eventSchema(Buffer.from(bytes, 'base64'), { root });
-  } catch (error) {
-    if (error instanceof LogError) return undefined;
-    throw error;
-  }
 }
 
 /** Looking at the clock takes as long as a row or two. */

@@ -15,7 +15,7 @@ import {
   arrowPlan,
   columnPaths,
   planColumns,
-  type ArrowOptions,
+  type ArrowFileOptions,
   type Dictionary,
 } from './shapes.js';
 
@@ -38,7 +38,7 @@ import {
  * @throws {TypeError} options that make no sense
  * @throws {LogError} `UNSUPPORTED_PLATFORM`: Node.js does not have the compression
  */
-export function arrowFile(options: ArrowOptions = {}): OutputFormat {
+export function arrowFile(options: ArrowFileOptions = {}): OutputFormat {
   return arrowFormat('arrow', options, (schema, dictionaries) => new File(schema, dictionaries));
 }
 
@@ -46,7 +46,7 @@ export function arrowFile(options: ArrowOptions = {}): OutputFormat {
  * The same as a stream of Arrow IPC: for pipes and sockets, since nothing in it is known by its place.
  * @throws as `arrowFile`
  */
-export function arrowStream(options: ArrowOptions = {}): OutputFormat {
+export function arrowStream(options: ArrowFileOptions = {}): OutputFormat {
   return arrowFormat('arrow-stream', options, (schema, dictionaries) => {
     const first = [bareMessage(schemaMessage(schema)), ...dictionaries.map(({ bytes }) => bytes)];
     return {
@@ -61,7 +61,7 @@ const ENCODER = new URL('./arrow-encoder.js', import.meta.url).href;
 
 function arrowFormat(
   name: string,
-  options: ArrowOptions,
+  options: ArrowFileOptions,
   assemblerOf: (schema: Schema, dictionaries: readonly EncodedMessage[]) => Assembler,
 ): OutputFormat {
   arrowPlan(options, undefined);
@@ -86,7 +86,7 @@ function dictionaryMessage(dictionary: Dictionary): EncodedMessage {
   const parts = new BatchParts();
   dictionaryParts(dictionary, parts);
   const { id, names } = dictionary;
-  return encodeBatch(names.length, parts, undefined, (data) => ({
+  return encodeBatch(names.length, parts, 'none', (data) => ({
     header_type: 'DictionaryBatch',
     header: { id, data, is_delta: false },
   }));

@@ -1,10 +1,7 @@
 /** What a record batch is made of, and the bytes that it becomes. */
-import { zstdCompress } from './compression.js';
+import { zstdCompress, type Compression } from '../zstd.js';
 import { messageSize, writeMessage } from './messages.js';
 import type { BodyCompression, FieldNode, Message, RecordBatch } from './metadata.js';
-
-/** How buffers are compressed. */
-export type Compression = 'zstd';
 
 /** Nodes and buffers of a batch's columns, depth first, as Arrow wants to have them. */
 export class BatchParts {
@@ -35,10 +32,10 @@ const ZSTD: BodyCompression = { codec: 'Zstd', method: 'Buffer' };
 export function encodeBatch(
   rows: number,
   parts: BatchParts,
-  compression: Compression | undefined,
+  compression: Compression,
   asHeader: (batch: RecordBatch) => Pick<Message, 'header' | 'header_type'>,
 ): EncodedMessage {
-  const buffers = parts.buffers.map((bytes) => (compression === undefined ? bytes : packed(bytes)));
+  const buffers = parts.buffers.map((bytes) => (compression === 'none' ? bytes : packed(bytes)));
   let bodyBytes = 0;
   const ranges = buffers.map(({ length }) => {
     const offset = bodyBytes;
@@ -46,7 +43,7 @@ export function encodeBatch(
     return { offset, length };
   });
   const batch: RecordBatch = { length: rows, nodes: parts.nodes, buffers: ranges };
-  if (compression !== undefined) batch.compression = ZSTD;
+  if (compression !== 'none') batch.compression = ZSTD;
   const message = { version: 'V5', ...asHeader(batch), body_length: bodyBytes } as Message;
   const { size, encoded } = messageSize(message);
   const bytes = new Uint8Array(size + bodyBytes);

@@ -10,6 +10,7 @@ import {
   type UnionType,
 } from '../../events/model.js';
 import { unitNsOf } from '../../query/time-units.js';
+import { DECIMALS_CHOICE, type Decimals } from '../import-choices.js';
 import { typeWord, type ArrowColumn } from './column-types.js';
 import { fieldNames } from './column-names.js';
 import type { ReadColumn } from './vectors.js';
@@ -38,7 +39,7 @@ export interface BoundField extends Bound {
 }
 
 export interface BindOptions {
-  readonly decimals: 'text' | 'doubles' | undefined;
+  readonly decimals: Decimals;
 }
 
 /** The only field of a table that stands for a list, or for bytes, in a list. */
@@ -267,8 +268,7 @@ function timeFactor(column: ArrowColumn, unitNs: number, name: string): number {
 
 function misfit(column: ArrowColumn, path: string, what: string): Misfit {
   const word = typeWord(column.type);
-  const choice =
-    column.type.kind === 'decimal' ? `; choose decimals: 'text', for strings, or 'doubles'` : '';
+  const choice = column.type.kind === 'decimal' ? `; ${DECIMALS_CHOICE}` : '';
   return new Misfit(`column ${shown(column)} is of ${word}, and field ${path} ${what}${choice}`);
 }
 

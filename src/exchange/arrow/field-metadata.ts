@@ -1,13 +1,10 @@
 /** Arrow's description of the columns of an export. */
 import type { ScalarKind } from '../../events/model.js';
 import type { EventSchema } from '../../events/schema.js';
+import { keptSchema } from '../kept-schema.js';
 import type { BatchParts } from './batch-parts.js';
 import type { Field, Message, Schema, Type } from './metadata.js';
 import type { Dictionary, PlannedColumns, Shape, ShapeField } from './shapes.js';
-
-/** The log's schema, in base64, and its root table: keys of a file's metadata. */
-export const SCHEMA_KEY = 'stratalog.schema';
-export const ROOT_KEY = 'stratalog.root';
 
 type TypeName = NonNullable<Field['type_type']>;
 
@@ -20,15 +17,8 @@ interface Described {
 }
 
 /** The log's schema goes with its columns if they are all there: then events can be made of them again. */
-export function arrowSchema(
-  { columns, isWhole }: PlannedColumns,
-  { bytes, name }: EventSchema,
-): Schema {
-  const own = [
-    { key: SCHEMA_KEY, value: Buffer.from(bytes).toString('base64') },
-    { key: ROOT_KEY, value: name },
-  ];
-  const metadata = isWhole ? own : [];
+export function arrowSchema({ columns, isWhole }: PlannedColumns, schema: EventSchema): Schema {
+  const metadata = isWhole ? keptSchema(schema) : [];
   return { endianness: 'Little', fields: columns.map(arrowField), custom_metadata: metadata };
 }
 

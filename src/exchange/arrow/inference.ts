@@ -8,6 +8,7 @@ import {
 } from '../../events/define-tables.js';
 import type { FieldType, PlainEvent } from '../../events/define-schema.js';
 import type { EventSchema } from '../../events/schema.js';
+import { DECIMALS_CHOICE } from '../import-choices.js';
 import { ITEMS, isWrapped, type BindOptions } from './binding.js';
 import { fieldNames } from './column-names.js';
 import { typeWord, type ArrowColumn, type ColumnType } from './column-types.js';
@@ -85,10 +86,8 @@ class Inference {
       case 'text':
         return 'string';
       case 'decimal':
-        if (this.#options.decimals !== undefined) {
-          return this.#options.decimals === 'text' ? 'string' : 'double';
-        }
-        return this.#refuse(column, `choose decimals: 'text' or 'doubles'`);
+        if (this.#options.decimals === 'error') return this.#refuse(column, DECIMALS_CHOICE);
+        return this.#options.decimals === 'text' ? 'string' : 'double';
       default:
         return this.#refuse(column, 'which is not supported');
     }

@@ -1,5 +1,4 @@
 /** Which columns an export to Arrow has: their types, and where their values come from. */
-import { unknownChoice } from '../../options.js';
 import {
   isUnionVector,
   usableFields,
@@ -15,34 +14,18 @@ import {
 import type { EventSchema } from '../../events/schema.js';
 import { OFFSET_FIELD, TIME_FIELD, fieldAt } from '../../query/fields.js';
 import { isTimeField, unitNsOf } from '../../query/time-units.js';
-import type { Nested } from '../text/text-fields.js';
-import type { Compression } from './batch-parts.js';
-import { hasZstd, withoutZstd } from './compression.js';
+import { tableChoices, type TableChoices, type TableFileOptions } from '../table-options.js';
+import { checkCompression, type Compression } from '../zstd.js';
 import type { TimeUnit } from './metadata.js';
 
-export interface ArrowOptions {
-  /**
-   * What becomes of tables, structs, unions and vectors. `'columns'` (the default): columns of structs and
-   * lists. `'json'`: columns of text, with JSON in it, as `eventToJson` writes it.
-   */
-  readonly nested?: Nested;
-  /**
-   * Values of enums. `'names'` (the default): their names, in dictionaries; a value without a name is an
-   * error. `'numbers'`: integers. Bit flags are integers in any case.
-   */
-  readonly enums?: 'names' | 'numbers';
-  /**
-   * 64-bit integers whose field's name says that they are times (`time_ns`, `date_ms`). `'timestamps'` (the
-   * default): timestamps of that unit, UTC; one of an unsigned field past 2^63 is an error. `'integers'`.
-   */
-  readonly times?: 'timestamps' | 'integers';
-  /** Compresses the values (default: not). `'zstd'` needs a Node.js that has it: 22.15, 23.8 or newer. */
+export interface ArrowFileOptions extends TableFileOptions {
+  /** Of the values (default `'none'`). `'zstd'` needs Node.js 22.15, 23.8, or newer. */
   readonly compression?: Compression;
 }
 
 /** Options as threads get them. Plain data. */
-export interface ArrowPlan extends Required<Pick<ArrowOptions, 'nested' | 'enums' | 'times'>> {
-  readonly compression: Compression | undefined;
+export interface ArrowPlan extends TableChoices {
+  readonly compression: Compression;
   readonly fields: readonly string[] | undefined;
 }
 
@@ -100,16 +83,10 @@ export interface PlannedColumns {
 const MAX_COLUMNS = 20_000;
 
 /** @throws {TypeError | LogError} */
-export function arrowPlan(options: ArrowOptions, fields: ArrowPlan['fields']): ArrowPlan {
-  const { nested = 'columns', enums = 'names', times = 'timestamps', compression } = options;
-  if (!['columns', 'json'].includes(nested)) throw unknownChoice('nested', nested);
-  if (!['names', 'numbers'].includes(enums)) throw unknownChoice('enums', enums);
-  if (!['timestamps', 'integers'].includes(times)) throw unknownChoice('times', times);
-  if (compression !== undefined) {
-    if (compression !== 'zstd') throw unknownChoice('compression', compression);
-    if (!hasZstd) throw withoutZstd();
-  }
-  return { nested, enums, times, compression, fields };
+export function arrowPlan(options: ArrowFileOptions, fields: ArrowPlan['fields']): ArrowPlan {
+  const { compression = 'none' } = options;
+  checkCompression(compression, ['none', 'zstd']);
+  return { ...tableChoices(options), compression, fields };
 }
 
 /** @throws {TypeError} there is no such field, or one that columns cannot hold */

@@ -5,7 +5,8 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { InputError } from '../../errors.js';
-import { hasZstd, zstdDecompress } from './compression.js';
+import { WITHOUT_ZSTD, hasZstd, zstdDecompress } from '../zstd.js';
+import type { Decimals } from '../import-choices.js';
 import type { ArrowColumn, ColumnType } from './column-types.js';
 import { typeWord } from './column-types.js';
 import type { RecordBatch } from './metadata.js';
@@ -29,7 +30,7 @@ export interface ReadColumn {
   readonly children: readonly ReadColumn[];
   /** How many of the field's unit one of a time is. */
   readonly factor: number;
-  readonly decimals: 'text' | 'doubles' | undefined;
+  readonly decimals: Decimals;
   /** The field that cannot be null, if it is one. */
   readonly neededBy: string | undefined;
 }
@@ -61,7 +62,7 @@ export class BatchReader {
     if (batch.compression && (codec !== 'Zstd' || !hasZstd)) {
       const why =
         codec === 'Zstd'
-          ? `which Node.js ${process.version} does not have (22.15 and 23.8 do)`
+          ? WITHOUT_ZSTD
           : 'which Node.js does not have; write it uncompressed, or with zstd';
       throw new InputError(`Cannot read ${where}: it is compressed with ${String(codec)}, ${why}`);
     }
@@ -484,12 +485,7 @@ function times(value: number | bigint, factor: number): number | bigint {
   return Number.isSafeInteger(product) ? product : BigInt(value) * BigInt(factor);
 }
 
-function decimalReader(
-  bytes: Uint8Array,
-  width: number,
-  scale: number,
-  as: 'text' | 'doubles' | undefined,
-): ReadValue {
+function decimalReader(bytes: Uint8Array, width: number, scale: number, as: Decimals): ReadValue {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   return (row) => {
     let value = 0n;

@@ -11,7 +11,7 @@
  * copy a chunk three times more.
  */
 import { crc32Bytes } from '../../format/checksum.js';
-import { compressorOf, type Compression } from './compression.js';
+import { zstdCompress, type Compression } from '../zstd.js';
 
 const CHUNK = 6;
 const MESSAGE = 5;
@@ -74,7 +74,7 @@ export class ChunkWriter {
     this.#channelId = channelId;
     this.#chunkBytes = chunkBytes;
     this.#name = new TextEncoder().encode(compression === 'none' ? '' : compression);
-    this.#compress = compressorOf(compression);
+    this.#compress = compression === 'none' ? undefined : zstdCompress;
     this.#headerBytes = BEFORE_NAME_BYTES + this.#name.length + BEHIND_NAME_BYTES;
     this.#messagesAt = this.#headerBytes;
     this.#bytes = new Uint8Array(2 * chunkBytes);

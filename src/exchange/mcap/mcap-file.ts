@@ -4,10 +4,10 @@ import { checkInteger } from '../../options.js';
 import { crc32Bytes } from '../../format/checksum.js';
 import type { EventSchema } from '../../events/schema.js';
 import type { Assembler, OutputFormat } from '../format.js';
+import { checkCompression, type Compression } from '../zstd.js';
 import { libraryName } from '../library-name.js';
 import { loadCore, type Core } from './core.js';
 import type { ChunkFacts } from './chunk-writer.js';
-import { checkCompression, type Compression } from './compression.js';
 import type { McapArguments, McapPiece } from './mcap-encoder.js';
 import { checkTimeField } from './message-time.js';
 
@@ -19,7 +19,7 @@ export interface McapFileOptions {
    * says (`time_ns`). By default it is the time of commit, which several events share.
    */
   readonly time?: string;
-  /** Of chunks (default `'none'`). `'zstd'` needs Node 22.15 or 23.8. */
+  /** Of chunks (default `'none'`). `'zstd'` needs Node.js 22.15, 23.8, or newer; Node.js has no lz4. */
   readonly compression?: Compression;
   /** So large are chunks before they are compressed (default 1 MiB): what a viewer loads for a moment. */
   readonly chunkBytes?: number;
@@ -45,7 +45,7 @@ export function mcapFile({
   if (topic !== undefined && (typeof topic !== 'string' || topic === '')) {
     throw new TypeError('Invalid topic: expected a name');
   }
-  checkCompression(compression);
+  checkCompression(compression, ['none', 'zstd']);
   checkInteger('chunkBytes', chunkBytes, 1, MAX_CHUNK_BYTES);
   return {
     name: 'mcap',

@@ -1,7 +1,10 @@
 /** How pages are compressed. */
 import { gzipSync } from 'node:zlib';
 import { snappyCompressed } from './snappy.js';
-import { zstd, type ParquetCompression } from './compression.js';
+import { zstdCompress } from '../zstd.js';
+
+/** How a Parquet file is compressed. `'zstd'` needs Node.js 22.15, 23.8, or newer. */
+export type ParquetCompression = 'none' | 'snappy' | 'gzip' | 'zstd';
 
 type Compress = (bytes: Uint8Array) => Uint8Array;
 
@@ -17,7 +20,7 @@ export function codecOf(compression: ParquetCompression): Codec {
     case 'gzip':
       return { name: 'GZIP', compress: (bytes) => gzipSync(bytes) };
     case 'zstd':
-      return { name: 'ZSTD', compress: zstd.zstdCompressSync as Compress };
+      return { name: 'ZSTD', compress: zstdCompress };
     default:
       return { name: 'UNCOMPRESSED', compress: (bytes) => bytes };
   }

@@ -4,7 +4,7 @@
  */
 import type { CompressionCodec } from 'hyparquet';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
-import { zstd } from './compression.js';
+import { WITHOUT_ZSTD, hasZstd, zstdDecompress } from '../zstd.js';
 
 /** @throws {Error} they are not what they should be */
 export function decompressed(
@@ -31,8 +31,8 @@ function decompress(codec: CompressionCodec, bytes: Uint8Array, length: number):
     case 'BROTLI':
       return brotliDecompressSync(bytes, limit);
     case 'ZSTD':
-      if (zstd.zstdDecompressSync !== undefined) return zstd.zstdDecompressSync(bytes, limit);
-      throw new Error('it is compressed with zstd, which takes Node.js 22.15 or later');
+      if (hasZstd) return zstdDecompress(bytes, length);
+      throw new Error(`it is compressed with zstd, ${WITHOUT_ZSTD}`);
     case 'LZ4_RAW':
       return fromLz4(bytes, length);
     default:

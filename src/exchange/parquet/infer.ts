@@ -19,13 +19,13 @@ export interface Inferred {
   readonly names: FieldNames;
 }
 
-const ROOT = 'Row';
 /** Unit of fields for what is stored as days. */
 const DAYS_AS = 'ms';
 
 /** @throws {TypeError} a column for which there is no field: names it */
 export function inferSchema(
   columns: readonly FileNode[],
+  table: string,
   kindOf: (leaf: LeafNode) => StoredKind,
 ): Inferred {
   const names = new Map<FileNode, string>();
@@ -55,10 +55,10 @@ export function inferSchema(
   };
   // Numbers make names of tables differ.
   const tableFor = (group: GroupNode): TableDefinition => {
-    const name = `${ROOT}_${++tables}_${uniqueIdentifiers([group.name])[0]}`;
+    const name = `${table}_${++tables}_${uniqueIdentifiers([group.name])[0]}`;
     return { name, fields: fieldsOf(group.children) };
   };
-  return { schema: defineTables({ name: ROOT, fields: fieldsOf(columns) }), names };
+  return { schema: defineTables({ name: table, fields: fieldsOf(columns) }), names };
 }
 
 /** As a line of a comment. */

@@ -7,7 +7,7 @@ import type { EncodedPiece, EncoderPlan, PieceEncoder } from '../format.js';
 import { WholeValues } from '../whole-values.js';
 import { addChunk, Parts } from './column-chunk.js';
 import { codecOf, type Codec } from './codecs.js';
-import type { ParquetCompression } from './compression.js';
+import type { ParquetCompression } from './codecs.js';
 import { treeOf, type Tree } from './leaves.js';
 import { rootColumns, type RootColumn, type ShapeChoices } from './shape.js';
 import type { Slice } from './sinks.js';

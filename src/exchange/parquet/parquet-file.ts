@@ -1,39 +1,16 @@
 /** Export as Parquet. */
-import type {
-  ColumnChunk,
-  ColumnMetaData,
-  FileMetaData,
-  KeyValue,
-  RowGroup,
-  SchemaElement,
-} from 'hyparquet';
-import type { EventSchema } from '../../events/schema.js';
-import { checkInteger, unknownChoice } from '../../options.js';
+import type { ColumnChunk, ColumnMetaData, FileMetaData, RowGroup, SchemaElement } from 'hyparquet';
+import { checkInteger } from '../../options.js';
 import type { Assembler, OutputFormat } from '../format.js';
-import { zstd, type ParquetCompression } from './compression.js';
+import { keptSchema, type MetadataEntry } from '../kept-schema.js';
+import { tableChoices, type TableFileOptions } from '../table-options.js';
+import { checkCompression } from '../zstd.js';
+import type { ParquetCompression } from './codecs.js';
 import type { EncodedRowGroup, ParquetArgs } from './parquet-encoder.js';
-import { ROOT_KEY, SCHEMA_KEY } from './keys.js';
 import { rootColumns, schemaElements } from './shape.js';
 
-export interface ParquetFileOptions {
-  /**
-   * What becomes of tables, unions and vectors. `'columns'` (the default): groups, and lists, as Parquet has
-   * them; vectors of unions, and tables within themselves, are an error then. `'json'`: a column for each,
-   * with JSON in it.
-   */
-  readonly nested?: 'columns' | 'json';
-  /**
-   * What enums become. `'names'` (the default): strings; a value that has no name is an error. `'numbers'`:
-   * integers. Bit flags are integers in any case.
-   */
-  readonly enums?: 'names' | 'numbers';
-  /**
-   * What becomes of 64-bit integers that are times by their names (`time_ns`, `isTimeField`).
-   * `'timestamps'` (the default): timestamps in UTC of that unit; seconds stay integers, because Parquet has
-   * no such unit. `'integers'`: integers.
-   */
-  readonly times?: 'timestamps' | 'integers';
-  /** Of pages (default `'snappy'`). `'zstd'` needs Node.js 22.15 or later. */
+export interface ParquetFileOptions extends TableFileOptions {
+  /** Of pages (default `'snappy'`). `'zstd'` needs Node.js 22.15, 23.8, or newer. */
   readonly compression?: ParquetCompression;
   /** Rows of a row group at most (default 262,144). Some have fewer: each piece of the log ends with one. */
   readonly rowGroupRows?: number;
@@ -54,25 +31,18 @@ const PIECE_BYTES = 16 * 1024 * 1024;
  * Row groups are encoded by the threads of the export. The footer is kept in memory until the end: about
  * 200 bytes for each column of each row group.
  * @throws {TypeError | RangeError} options that make no sense
+ * @throws {LogError} `UNSUPPORTED_PLATFORM`: this Node.js does not have the compression
  */
 export function parquetFile(options: ParquetFileOptions = {}): OutputFormat {
-  const { nested = 'columns', enums = 'names', times = 'timestamps' } = options;
   const { compression = 'snappy', rowGroupRows = DEFAULT_ROWS } = options;
-  if (!['columns', 'json'].includes(nested)) throw unknownChoice('nested', nested);
-  if (!['names', 'numbers'].includes(enums)) throw unknownChoice('enums', enums);
-  if (!['timestamps', 'integers'].includes(times)) throw unknownChoice('times', times);
-  if (!['snappy', 'gzip', 'zstd', 'uncompressed'].includes(compression)) {
-    throw unknownChoice('compression', compression);
-  }
-  if (compression === 'zstd' && zstd.zstdCompressSync === undefined) {
-    throw new TypeError('Cannot compress with zstd: this version of Node.js does not have it');
-  }
+  const choices = tableChoices(options);
+  checkCompression(compression, ['none', 'snappy', 'gzip', 'zstd']);
   checkInteger('rowGroupRows', rowGroupRows, 1, MAX_ROWS);
   return {
     name: 'parquet',
     async plan(schema, fields) {
       const footers = await footerWriter();
-      const args: ParquetArgs = { fields, nested, enums, times, compression, rowGroupRows };
+      const args: ParquetArgs = { ...choices, fields, compression, rowGroupRows };
       const columns = rootColumns(schema, args);
       const elements = schemaElements(columns);
       return {
@@ -81,7 +51,7 @@ export function parquetFile(options: ParquetFileOptions = {}): OutputFormat {
         args,
         assembler: new ParquetAssembler(
           elements,
-          fields === undefined ? metadata(schema) : [],
+          fields === undefined ? keptSchema(schema) : [],
           footers,
         ),
         pieceBytes: PIECE_BYTES,
@@ -105,23 +75,16 @@ async function footerWriter(): Promise<FooterWriter> {
   };
 }
 
-function metadata({ bytes, name }: EventSchema): KeyValue[] {
-  return [
-    { key: SCHEMA_KEY, value: Buffer.from(bytes).toString('base64') },
-    { key: ROOT_KEY, value: name },
-  ];
-}
-
 /** Puts row groups one behind the other, and says in the footer where they are. */
 class ParquetAssembler implements Assembler {
   readonly #elements: SchemaElement[];
-  readonly #metadata: KeyValue[];
+  readonly #metadata: MetadataEntry[];
   readonly #writeFooter: FooterWriter;
   readonly #groups: RowGroup[] = [];
   #rows = 0;
   #position = 0;
 
-  constructor(elements: SchemaElement[], keyValues: KeyValue[], writeFooter: FooterWriter) {
+  constructor(elements: SchemaElement[], keyValues: MetadataEntry[], writeFooter: FooterWriter) {
     this.#elements = elements;
     this.#metadata = keyValues;
     this.#writeFooter = writeFooter;

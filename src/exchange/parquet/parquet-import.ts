@@ -4,11 +4,11 @@ import type { Intake, Origin } from '../../capture/source.js';
 import { Turns } from '../../capture/turns.js';
 import { InputError, LogError } from '../../errors.js';
 import { jsonToEvent } from '../../events/json.js';
-import { eventSchema, type EventSchema } from '../../events/schema.js';
+import type { EventSchema } from '../../events/schema.js';
+import { schemaKeptIn } from '../kept-schema.js';
 import { fileColumns, type FileNode, type LeafNode } from './file-shape.js';
 import { inferSchema, type FieldNames } from './infer.js';
 import { ParquetInput } from './input.js';
-import { ROOT_KEY, SCHEMA_KEY } from './keys.js';
 import { ColumnError } from './leaf-cursor.js';
 import { Budget, Pages } from './pages.js';
 import type { ImportSettings } from './parquet-source.js';
@@ -47,7 +47,7 @@ export class ParquetImport implements Origin {
     this.#within('', () => checkRows(metadata));
     return this.#within('its columns cannot be taken', () => {
       this.#columns = this.#chosen(fileColumns(metadata.schema, parquetSchema(metadata)));
-      const schema = own ?? embeddedSchema(metadata) ?? this.#inferred();
+      const schema = own ?? this.#kept(metadata) ?? this.#inferred();
       // What does not fit is to be known before anything is changed.
       this.#plan(schema);
       return schema;
@@ -86,8 +86,7 @@ export class ParquetImport implements Origin {
   // --- Planning ---
 
   #chosen(columns: readonly FileNode[]): readonly FileNode[] {
-    const { fields } = this.#settings;
-    const chosen = fields?.map((name) => {
+    const chosen = this.#settings.columns?.map((name) => {
       const found = columns.find((column) => column.name === name);
       if (found !== undefined) return found;
       const names = columns.map((column) => column.name).join(', ');
@@ -110,8 +109,22 @@ export class ParquetImport implements Origin {
     }
   }
 
+  /** That of a file that was exported with all fields; what is no longer like it says itself what it is. */
+  #kept({ key_value_metadata: entries }: FileMetaData): EventSchema | undefined {
+    const kept = schemaKeptIn((key) => entries?.find((each) => each.key === key)?.value);
+    try {
+      if (kept !== undefined) this.#plan(kept);
+      return kept;
+    } catch (error) {
+      if (error instanceof InputError) return undefined;
+      throw error;
+    }
+  }
+
   #inferred(): EventSchema {
-    const { schema, names } = inferSchema(this.#columns, (leaf) => this.#kindOf(leaf));
+    const { schema, names } = inferSchema(this.#columns, this.#settings.name, (leaf) =>
+      this.#kindOf(leaf),
+    );
     this.#names = names;
     return schema;
   }
@@ -255,20 +268,4 @@ function checkRows({ num_rows, row_groups }: FileMetaData): void {
   const sum = rows.reduce((total, count) => total + count, 0n);
   if (isSound && sum === num_rows) return;
   throw new RangeError(`its footer says that it has ${num_rows} rows, and its row groups ${sum}`);
-}
-
-/** That of a file that was exported with all fields. */
-function embeddedSchema({ key_value_metadata }: FileMetaData): EventSchema | undefined {
-  const valueOf = (key: string): string | undefined =>
-    key_value_metadata?.find((each) => each.key === key)?.value;
-  const bytes = valueOf(SCHEMA_KEY);
-  const root = valueOf(ROOT_KEY);
-  if (bytes === undefined || root === undefined) return undefined;
-  try {
-    return eventSchema(new Uint8Array(Buffer.from(bytes, 'base64')), { root });
-  } catch (error) {
-    throw new InputError(`the schema in it is damaged: ${(error as Error).message}`, {
-      cause: error,
-    });
-  }
 }

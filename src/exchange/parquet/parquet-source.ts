@@ -2,16 +2,16 @@
 import type { EventSchema } from '../../events/schema.js';
 import type { CaptureSource, Intake } from '../../capture/source.js';
 import { checkInteger, unknownChoice } from '../../options.js';
+import { checkColumns, checkDecimals, type Decimals } from '../import-choices.js';
 import type { ParquetImport } from './parquet-import.js';
 
 export interface ParquetSourceOptions {
-  /** Which columns, by their names in the file; of what is nested, the whole. By default all of them. */
-  readonly fields?: readonly string[];
-  /**
-   * What DECIMAL becomes: `'doubles'`, rounded where they must be, or `'strings'`, with all digits. Without
-   * this choice it is an error (`'error'`, the default).
-   */
-  readonly decimals?: 'error' | 'doubles' | 'strings';
+  /** Only these columns, by their names in the file (default: all); of what is nested, the whole. */
+  readonly columns?: readonly string[];
+  /** What DECIMAL becomes (default `'error'`). */
+  readonly decimals?: Decimals;
+  /** Name of the table, where the schema comes from the columns (default `Row`). */
+  readonly name?: string;
   /** What bytes become that the file does not call text: `'bytes'`, vectors of `ubyte` (the default), or strings. */
   readonly binary?: 'bytes' | 'text';
   /**
@@ -34,7 +34,7 @@ const DEFAULT_MEMORY = 1024 * 1024 * 1024;
  * Without a schema, one is made from the file's types: numbers of their width, signed or not; strings (enums,
  * JSON and UUIDs are such); timestamps, dates and times of day as `long`, with the unit at the end of the
  * field's name (dates in ms); bytes as vectors of `ubyte`; groups as tables, lists as vectors, maps as
- * vectors of tables with key and value. Lists of lists, and INTERVAL, are an error: name the fields without.
+ * vectors of tables with key and value. Lists of lists, and INTERVAL, are an error: name the `columns` without.
  *
  * Rows that do not fit are rejected, with their number in the file, from 1 on: a null where a field or a list
  * cannot hold one, a number that would be rounded, text that is not UTF-8. A damaged file is an
@@ -47,21 +47,23 @@ export function parquetSource<Event = unknown>(
   path: string,
   options: ParquetSourceOptions = {},
 ): CaptureSource<Event> {
-  const { fields, decimals = 'error', binary = 'bytes' } = options;
+  const { columns, decimals = 'error', name = 'Row', binary = 'bytes' } = options;
   const { maxMemoryBytes = DEFAULT_MEMORY } = options;
-  if (!['error', 'doubles', 'strings'].includes(decimals)) {
-    throw unknownChoice('decimals', decimals);
-  }
+  checkColumns(columns);
+  checkDecimals(decimals);
+  if (typeof name !== 'string') throw new TypeError('Invalid name: expected a string');
+  if (typeof path !== 'string') throw new TypeError('Invalid path: expected a string');
   if (!['bytes', 'text'].includes(binary)) throw unknownChoice('binary', binary);
   checkInteger('maxMemoryBytes', maxMemoryBytes, 1, Number.MAX_SAFE_INTEGER);
-  return new ParquetSource<Event>({ path, fields, decimals, binary, maxMemoryBytes });
+  return new ParquetSource<Event>({ path, columns, decimals, name, binary, maxMemoryBytes });
 }
 
 /** Options with what they are by default. */
 export interface ImportSettings {
   readonly path: string;
-  readonly fields: readonly string[] | undefined;
-  readonly decimals: 'error' | 'doubles' | 'strings';
+  readonly columns: readonly string[] | undefined;
+  readonly decimals: Decimals;
+  readonly name: string;
   readonly binary: 'bytes' | 'text';
   readonly maxMemoryBytes: number;
 }

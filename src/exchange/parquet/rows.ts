@@ -4,6 +4,7 @@ import { InputError } from '../../errors.js';
 import { nameOfValue } from '../../events/enum-names.js';
 import { parseJsonText } from '../../events/json-text.js';
 import {
+  hasDiscriminator,
   memberOf,
   usableFields,
   type ScalarType,
@@ -80,12 +81,12 @@ class Planner {
     };
     const steps: ((into: Target) => void)[] = [];
     for (const node of nodes) {
-      const union = usable.find(
-        (each) => each.type.kind === 'union' && `${each.name}_type` === node.name,
+      const tagged = usable.find(
+        (each) => hasDiscriminator(each) && `${each.name}_type` === node.name,
       );
-      if (union !== undefined) {
-        const key = take(`${union.name}_type`);
-        const read = this.#member(node, union.type as UnionType);
+      if (tagged !== undefined) {
+        const key = take(`${tagged.name}_type`);
+        const read = this.#tag(node, tagged.type, key);
         steps.push((into) => (into[key] = read()));
         continue;
       }
@@ -244,8 +245,9 @@ class Planner {
     });
   }
 
-  /** Which member a union has: a name, or its number. */
-  #member(node: FileNode, type: UnionType): Read {
+  /** Which member a union has: a name, or its number; of a vector of unions, a list of those as JSON. */
+  #tag(node: FileNode, type: Type, key: string): Read {
+    if (type.kind !== 'union') return this.#json(node, key, 'a vector of types');
     if (node.kind !== 'leaf') throw mismatch(node, node.path, `which of ${type.name} it is`);
     return this.#cursor(node, this.#kindOf(node).convert);
   }

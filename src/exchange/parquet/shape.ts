@@ -5,6 +5,7 @@
 import type { SchemaElement } from 'hyparquet';
 import { nameOfValue, valueOfName } from '../../events/enum-names.js';
 import {
+  isUnionVector,
   usableFields,
   type ArrayType,
   type EnumType,
@@ -141,11 +142,13 @@ class ShapeMaker {
   }
 
   #json({ name, type }: TableField): RootColumn[] {
-    const shape = leafOf(name, name, true, { kind: 'json' }, toJsonText);
-    const text: RootColumn = {
-      shape,
-      source: { kind: 'text', field: name, read: (parent) => parent[name] },
-    };
+    const textOf = (key: string): RootColumn => ({
+      shape: leafOf(key, key, true, { kind: 'json' }, toJsonText),
+      source: { kind: 'text', field: name, read: (parent) => parent[key] },
+    });
+    const text = textOf(name);
+    // What its elements are is beside it, one for each.
+    if (isUnionVector(type)) return [textOf(`${name}_type`), text];
     if (type.kind !== 'union') return [text];
     const member = this.#member(type, name, '');
     return [

@@ -2,11 +2,12 @@
 import type { SchemaElement } from 'hyparquet';
 import { parseFloat16 } from 'hyparquet/src/convert.js';
 import type { FieldType } from '../../events/define-schema.js';
+import { DECIMALS_CHOICE, type Decimals } from '../import-choices.js';
 
 /** Choices for what has no type of its own in events. */
 export interface KindChoices {
   /** What becomes of DECIMAL. */
-  readonly decimals: 'error' | 'doubles' | 'strings';
+  readonly decimals: Decimals;
   /** Bytes that nobody says are text. */
   readonly binary: 'bytes' | 'text';
 }
@@ -172,7 +173,7 @@ function text(value: unknown): string {
 
 function decimal(element: SchemaElement, { decimals }: KindChoices): StoredKind {
   if (decimals === 'error') {
-    throw new TypeError("it is a DECIMAL: choose decimals: 'doubles' or 'strings'");
+    throw new TypeError(`it is a DECIMAL: ${DECIMALS_CHOICE}`);
   }
   const { logical_type: logical } = element;
   const scale = (logical?.type === 'DECIMAL' ? logical.scale : undefined) ?? element.scale ?? 0;
@@ -180,7 +181,7 @@ function decimal(element: SchemaElement, { decimals }: KindChoices): StoredKind 
     throw new TypeError(`it is a DECIMAL of the scale ${scale}`);
   }
   const digits = (value: unknown): string => decimalText(unscaled(value), scale);
-  return decimals === 'strings'
+  return decimals === 'text'
     ? plain('string', digits)
     : plain('double', (value) => Number(digits(value)));
 }
