@@ -24,6 +24,8 @@ const ALL = [
   'query',
   'capture-system',
   'plot',
+  'export',
+  'serve',
   'capture-udp',
   'formats',
   'capture',
