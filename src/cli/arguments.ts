@@ -108,3 +108,12 @@ function wholeNumber(text: string): number | undefined {
 export function collect(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
 }
+
+/** Names with commas between. */
+export function parseNames(text: string): readonly string[] {
+  const names = text.split(',').map((name) => name.trim());
+  if (names.includes('')) {
+    throw new InvalidArgumentError('Expected names with commas between, as in time_ns,value.');
+  }
+  return names;
+}

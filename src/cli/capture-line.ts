@@ -15,6 +15,9 @@ type Piece = readonly [long: string, short: string];
 
 const BETWEEN = '  ';
 
+/** What has been done with events. */
+export type Done = 'captured' | 'imported';
+
 /** The most important first; what does not fit so many columns is left out. */
 export function liveLine(progress: CaptureProgress, columns: number): string {
   const pieces = piecesOf(progress);
@@ -59,9 +62,13 @@ function segmentPiece({ segment }: CaptureProgress): Piece {
 }
 
 /** A sentence each. */
-export function summaryOf(report: CaptureReport, rejectFile: string | undefined): string[] {
+export function summaryOf(
+  report: CaptureReport,
+  rejectFile: string | undefined,
+  done: Done,
+): string[] {
   const { startOffset, firstOffset, rejected, dropped } = report;
-  const lines = [capturedText(report)];
+  const lines = [capturedText(report, done)];
   if (startOffset > firstOffset) {
     lines.push(`the log begins at offset ${startOffset} now: the oldest have made room`);
   }
@@ -73,18 +80,15 @@ export function summaryOf(report: CaptureReport, rejectFile: string | undefined)
   return lines;
 }
 
-function capturedText({
-  events,
-  bytes,
-  firstOffset,
-  nextOffset,
-  elapsedMs,
-}: CaptureReport): string {
-  if (events === 0) return 'captured nothing: no events came';
+function capturedText(
+  { events, bytes, firstOffset, nextOffset, elapsedMs }: CaptureReport,
+  done: Done,
+): string {
+  if (events === 0) return `${done} nothing: no events came`;
   const offsets = formatOffsets({ from: firstOffset, to: nextOffset });
   const rate = `${formatCount(perSecond(events, elapsedMs))} events/s`;
   const speed = `${formatBytes(perSecond(bytes, elapsedMs))}/s`;
-  return `captured ${plural(events, 'event')}, ${formatBytes(bytes)} of log, as ${offsets} in ${formatSeconds(elapsedMs)} (${rate}, ${speed})`;
+  return `${done} ${plural(events, 'event')}, ${formatBytes(bytes)} of log, as ${offsets} in ${formatSeconds(elapsedMs)} (${rate}, ${speed})`;
 }
 
 /** `12 (10 missed ticks, 2 log full)`. */

@@ -1,12 +1,9 @@
 /** `capture stdin`: rows and messages on standard input. */
-import { createReadStream, fstatSync } from 'node:fs';
-import type { Readable } from 'node:stream';
 import { Command } from 'commander';
 import { streamSource } from '../index.js';
 import { addCaptureOptions, runCapture, type CaptureVerbOptions } from './capture.js';
 import { INPUT_HELP, addInputOptions, inputFormat, type InputOptions } from './input-format.js';
-import { InputError } from './exit-codes.js';
-import { note } from './output.js';
+import { openStandardInput } from './standard-input.js';
 
 const HELP = `${INPUT_HELP}
 
@@ -17,8 +14,6 @@ const EXAMPLES = `Examples:
   $ stratalog capture stdin ticks --types symbol:string,price:double < ticks.csv
   $ journalctl -f -o json | jq -c --unbuffered '{PRIORITY, MESSAGE}' | stratalog capture stdin journal
   $ stratalog cat --framing length old | stratalog capture stdin new --format flatbuffers --schema imu.bfbs`;
-
-const READ_BYTES = 1024 * 1024;
 
 export function stdinCommand(): Command {
   const command = new Command('stdin')
@@ -37,14 +32,6 @@ export function stdinCommand(): Command {
 
 function captureStdin(log: string, options: CaptureVerbOptions & InputOptions): Promise<void> {
   const format = inputFormat(options);
-  if (process.stdin.isTTY && options.quiet !== true) note('reading from the terminal; Ctrl-D ends');
-  return runCapture(streamSource(openInput(), { format, name: 'stdin' }), log, options);
-}
-
-/** Files in large pieces; anything else the way that Node reads it without ever blocking. */
-function openInput(): Readable {
-  const input = fstatSync(0);
-  if (input.isDirectory()) throw new InputError('Cannot capture standard input: it is a directory');
-  if (!input.isFile()) return process.stdin;
-  return createReadStream('', { fd: 0, autoClose: false, highWaterMark: READ_BYTES });
+  const input = openStandardInput(options.quiet === true);
+  return runCapture(streamSource(input, { format, name: 'stdin' }), log, options);
 }

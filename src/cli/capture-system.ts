@@ -58,7 +58,9 @@ async function captureSystem(
   if (options.list === true) return list(settings, options.json === true);
   if (log === undefined) command.error("error: missing required argument 'log', or --list");
   const source = systemSource(settings);
-  await runCapture(source, log, options, () => timingLines(source.report()));
+  await runCapture(source, log, options, {
+    describe: () => timingLines(source.report()),
+  });
 }
 
 function settingsOf({ rate, counters, everyTick, proc, sys }: Options): SystemSourceOptions {

@@ -9,7 +9,7 @@ import {
   type Rejected,
 } from '../index.js';
 import { parseCount, parseSeconds, parseSize } from './arguments.js';
-import { liveLine, summaryOf } from './capture-line.js';
+import { liveLine, summaryOf, type Done } from './capture-line.js';
 import { fileCommand } from './capture-file.js';
 import { moduleCommand } from './capture-module.js';
 import { stdinCommand } from './capture-stdin.js';
@@ -65,8 +65,12 @@ export interface CaptureVerbOptions extends WritingOptions, SchemaOptions {
   readonly json?: boolean;
 }
 
-/** What a source may add to what a capture says at its end: sentences about the report's `details`. */
-export type DescribeDetails = (report: CaptureReport) => readonly string[];
+/** What a verb or a source has to say in what a capture tells at its end. */
+export interface Telling {
+  readonly done?: Done;
+  /** Sentences about the report's `details`. */
+  readonly describe?: (report: CaptureReport) => readonly string[];
+}
 
 /** The sources, one subcommand each, from a file each: `capture-system.ts`, ... */
 const SOURCES: readonly (() => Command)[] = [
@@ -110,7 +114,7 @@ export async function runCapture(
   source: CaptureSource,
   log: string,
   options: CaptureVerbOptions,
-  describe: DescribeDetails = () => [],
+  telling: Telling = {},
 ): Promise<void> {
   const settings = captureOptions(options);
   const ending = new AbortController();
@@ -123,15 +127,16 @@ export async function runCapture(
       signal: ending.signal,
     });
     teller.end();
-    tell(log, report, options, describe);
+    tell(log, report, options, telling);
     interruption.setExitCode();
     checkRejects(report, options);
   } catch (error) {
     teller.end();
-    if (error instanceof CaptureError) tell(log, error.report, options, describe);
+    if (error instanceof CaptureError) tell(log, error.report, options, telling);
     const isStopped = ending.signal.aborted && error === ending.signal.reason;
     if (!isStopped && !isTimeout(error)) throw error;
-    if (options.quiet !== true) note(`captured nothing: ${whyNothing(isStopped)}`);
+    if (options.quiet !== true)
+      note(`${telling.done ?? 'captured'} nothing: ${whyNothing(isStopped)}`);
     interruption.setExitCode();
   } finally {
     interruption.release();
@@ -182,12 +187,12 @@ function tell(
   log: string,
   report: CaptureReport,
   { json, quiet, rejects }: CaptureVerbOptions,
-  describe: DescribeDetails,
+  { done = 'captured', describe = () => [] }: Telling,
 ): void {
   if (json === true) printJson({ log, ...report });
   if (json === true || quiet === true) return;
   noteRecovery(report.recovery);
-  for (const line of [...summaryOf(report, rejects), ...describe(report)]) note(line);
+  for (const line of [...summaryOf(report, rejects, done), ...describe(report)]) note(line);
 }
 
 function checkRejects({ ended }: CaptureReport, { maxRejects = 0 }: CaptureVerbOptions): void {

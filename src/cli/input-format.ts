@@ -13,13 +13,19 @@ import {
 import { collect } from './arguments.js';
 import { InputError } from './exit-codes.js';
 
-export interface InputOptions {
-  readonly format?: 'csv' | 'json' | 'flatbuffers';
+export type InputFormatName = 'csv' | 'json' | 'flatbuffers';
+
+/** Of CSV, as commander has parsed them. */
+export interface CsvChoices {
   readonly delimiter?: string;
   readonly header: boolean;
   readonly types?: Readonly<Record<string, ColumnType>>;
   readonly null?: readonly string[];
   readonly addColumns?: boolean;
+}
+
+export interface InputOptions extends CsvChoices {
+  readonly format?: InputFormatName;
 }
 
 export const INPUT_HELP = `
@@ -53,14 +59,19 @@ const FLATBUFFER_ENDINGS = new Set(['.fb', '.flatbuffers']);
 
 /** `otherwise`: what the format is if the option does not say. */
 export function addInputOptions(command: Command, otherwise: string): Command {
-  return command
-    .addOption(
+  return addCsvOptions(
+    command.addOption(
       new Option('--format <format>', `how events are written (default: ${otherwise})`).choices([
         'csv',
         'json',
         'flatbuffers',
       ]),
-    )
+    ),
+  );
+}
+
+export function addCsvOptions(command: Command): Command {
+  return command
     .option(
       '--delimiter <character>',
       "of CSV: what stands between values, or 'tab'",

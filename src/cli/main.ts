@@ -10,6 +10,7 @@ import { demoCommand } from './demo.js';
 import { EXIT_CODES_HELP, EXIT_OK, EXIT_STORAGE, exitCodeOf } from './exit-codes.js';
 import { exportCommand } from './export.js';
 import { generateCommand } from './generate.js';
+import { importCommand } from './import.js';
 import { infoCommand } from './info.js';
 import { printError } from './output.js';
 import { queryCommand } from './query.js';
@@ -34,6 +35,7 @@ const VERBS = [
   statsCommand,
   plotCommand,
   exportCommand,
+  importCommand,
   serveCommand,
   verifyCommand,
   repairCommand,
@@ -48,6 +50,8 @@ Examples:
   $ stratalog capture system counters --duration 10
   $ stratalog query counters --group-by time_ns/1s --select 'count, increase(interrupts)'
   $ stratalog plot counters --y interrupts --rate
+  $ stratalog serve counters
+  $ stratalog export counters counters.parquet
   $ seq 1000000 | stratalog append numbers
   $ stratalog cat --from -5 numbers
   $ stratalog info numbers

@@ -216,7 +216,7 @@ describe('capture stdin', () => {
     expect(() => execFileSync('sh', ['-c', command])).toThrow(
       expect.objectContaining({
         status: 1,
-        stdout: Buffer.from('stratalog: Cannot capture standard input: it is a directory\n'),
+        stdout: Buffer.from('stratalog: Cannot read standard input: it is a directory\n'),
       }) as Error,
     );
     expect(existsSync(log)).toBe(false);
