@@ -165,6 +165,7 @@ export type { Durations, TimingReport } from './capture/system/timing.js';
 // --- Export ---
 export { exportLog, type ExportOptions, type ExportReport } from './exchange/export.js';
 export type { OutputFormat } from './exchange/format.js';
+export { OutputFile, type OutputFileOptions } from './exchange/output-file.js';
 export { csvFile, type CsvFileOptions } from './exchange/text/csv.js';
 export { jsonLinesFile } from './exchange/text/json-lines.js';
 export { parquetFile, type ParquetFileOptions } from './exchange/parquet/parquet-file.js';

@@ -1,10 +1,10 @@
 /** `export`: events as a file of another format. */
-import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { exportLog } from '../index.js';
 import { collect, parseNames } from './arguments.js';
 import { parseConditions } from './condition.js';
-import { EXIT_CODES_HELP, InputError } from './exit-codes.js';
+import { EXIT_CODES_HELP } from './exit-codes.js';
+import { checkNewFile } from './new-file.js';
 import { formatBytes, note, plural } from './output.js';
 import {
   OUTPUT_HELP,
@@ -53,9 +53,7 @@ export function exportCommand(): Command {
 
 async function exportEvents(path: string, file: string, options: Options): Promise<void> {
   const format = outputFormat(file, options);
-  if (file !== '-' && options.force !== true && existsSync(file)) {
-    throw new InputError(`Cannot write ${file}: it exists; --force replaces it`);
-  }
+  if (file !== '-') checkNewFile(file, options.force === true);
   const report = await scanning('export', path, options, (reader, settings) =>
     exportLog(reader, file === '-' ? process.stdout : file, {
       ...settings,

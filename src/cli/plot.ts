@@ -16,7 +16,7 @@ import {
 import { collect, parseCount } from './arguments.js';
 import { parseConditions } from './condition.js';
 import { EXIT_CODES_HELP, InputError } from './exit-codes.js';
-import { NewFile } from './new-file.js';
+import { createNewFile } from './new-file.js';
 import { colours } from './output.js';
 import { addScanningOptions, scanning, tellDamage, type ScanningOptions } from './scanning.js';
 
@@ -70,9 +70,9 @@ type Plot = (log: Reader, settings: QuerySettings) => Promise<ScanResult<Chart>>
 interface Output {
   /** Columns that are worth making. */
   readonly width: number;
-  show(chart: Chart): void;
+  show(chart: Chart): Promise<void> | void;
   /** Leaves nothing behind if nothing has been shown. */
-  close(): void;
+  close(): Promise<void> | void;
 }
 
 const SIZE = { width: 1200, height: 600 };
@@ -132,10 +132,10 @@ async function plot(path: string, options: Options): Promise<void> {
     const ask = plotOf(options, output.width);
     const result = await scanning('plot', path, options, ask);
     if (result === undefined) return;
-    output.show(result.value);
+    await output.show(result.value);
     tellDamage(result);
   } finally {
-    output.close();
+    await output.close();
   }
 }
 
@@ -201,12 +201,13 @@ async function outputOf(options: Options): Promise<Output> {
   }
   if (font !== undefined && extension !== 'png') throw new InputError('--font goes with a PNG');
   const renderer = extension === 'png' ? await pngRenderer({ fontFile: font }) : undefined;
-  const file = new NewFile(out, options.force === true);
+  const file = await createNewFile(out, options.force === true);
   return {
     width: Math.max(2, size.width),
-    show: (chart) => {
+    async show(chart) {
       const svg = chartToSvg(chart, { ...size, theme });
-      file.write(renderer === undefined ? svg : renderer.render(svg));
+      await file.write([renderer === undefined ? Buffer.from(svg) : renderer.render(svg)]);
+      await file.finish();
     },
     close: () => file.close(),
   };

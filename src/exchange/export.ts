@@ -9,7 +9,7 @@ import type { ScanSettings } from '../scan/options.js';
 import { takeScanned, type ScannedLog } from '../scan/scan.js';
 import type { SkippedDamage } from '../scan/messages.js';
 import type { OutputFormat } from './format.js';
-import { openOutput, type Output } from './output-file.js';
+import { openOutput, type Output } from './output.js';
 import type { ExportedPiece, WorkerPlan } from './piece.js';
 
 export interface ExportOptions extends ScanSettings {

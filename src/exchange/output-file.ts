@@ -1,38 +1,23 @@
-/** Where an export goes: a file that is there whole or not at all, or a stream. */
+/** Files that are there whole, or not at all. */
 import { randomBytes } from 'node:crypto';
 import { link, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { finished } from 'node:stream/promises';
-import type { Writable } from 'node:stream';
 import { InputError, StorageError } from '../errors.js';
 
 /** So much of a file's name is in that of the temporary one. */
 const NAME_LENGTH = 50;
 
-/** What an export is written into. One write at a time. */
-export interface Output {
-  write(parts: readonly Uint8Array[]): Promise<void>;
-  /** Everything is written: it is made durable, and gets its name. */
-  finish(): Promise<void>;
-  /** Lets go, and of a file that has not got its name nothing is left. Idempotent. */
-  close(): Promise<void>;
-}
-
-/** @throws {InputError | StorageError} as rejections */
-export async function openOutput(
-  target: string | Writable,
-  replace: boolean,
-  signal: AbortSignal | undefined,
-): Promise<Output> {
-  if (typeof target === 'string') return await OutputFile.create(target, replace);
-  return new Into(target, signal);
+export interface OutputFileOptions {
+  /** Take the place of a file that is there (default false: that is an error). */
+  readonly replace?: boolean;
 }
 
 /**
- * A file that is written under another name beside its own, which it gets in the end: what looks like an
- * export is one, and whole.
+ * A file that is there whole, or not at all: it is written under another name beside its own, which it gets
+ * when it is finished, and durable. Make it before the work whose result it takes, so that it is refused
+ * before. For one thread; `close` it in any case.
  */
-class OutputFile implements Output {
+export class OutputFile {
   readonly #path: string;
   readonly #replace: boolean;
   readonly #temporary: string;
@@ -48,7 +33,15 @@ class OutputFile implements Output {
     this.#file = file;
   }
 
-  static async create(path: string, replace: boolean): Promise<OutputFile> {
+  /**
+   * @throws {InputError} as a rejection: it exists, and is not to be replaced, or is no file; or there is no
+   *   such folder
+   * @throws {StorageError} as a rejection: the system does not let it be made
+   */
+  static async create(
+    path: string,
+    { replace = false }: OutputFileOptions = {},
+  ): Promise<OutputFile> {
     const there = await stat(path).catch(() => undefined);
     if (there !== undefined && !replace) throw existing(path);
     if (there !== undefined && !there.isFile()) {
@@ -62,6 +55,10 @@ class OutputFile implements Output {
     return new OutputFile(path, replace, temporary, file);
   }
 
+  /**
+   * Adds bytes at its end, in this order; their memory is in use until it resolves. One write at a time.
+   * @throws {StorageError} as a rejection
+   */
   async write(parts: readonly Uint8Array[]): Promise<void> {
     const writing = this.#writeAll(parts);
     this.#writing = writing.catch(() => {});
@@ -76,6 +73,11 @@ class OutputFile implements Output {
     }
   }
 
+  /**
+   * Makes it durable, and gives it its name.
+   * @throws {InputError} as a rejection: somebody else has made the file meanwhile
+   * @throws {StorageError} as a rejection
+   */
   async finish(): Promise<void> {
     try {
       await this.#file.datasync();
@@ -102,72 +104,13 @@ class OutputFile implements Output {
     }
   }
 
+  /** Lets go of it; of a file that has not got its name nothing is left. Idempotent. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
     await this.#writing;
     await this.#file.close().catch(() => {});
     await rm(this.#temporary, { force: true }).catch(() => {});
-  }
-}
-
-/** A stream, which is waited for when it has enough. It is ended with the export. */
-class Into implements Output {
-  readonly #stream: Writable;
-  readonly #signal: AbortSignal | undefined;
-  /** When the stream has taken everything; or why it takes nothing any more. */
-  readonly #finished: Promise<void>;
-  #failure: { readonly error: unknown } | undefined;
-  /** Ends the wait that is under way. */
-  #stopWaiting: (error: unknown) => void = () => {};
-
-  constructor(stream: Writable, signal: AbortSignal | undefined) {
-    this.#stream = stream;
-    this.#signal = signal;
-    // What it listens with stays: a stream that fails once more, later, ends no process.
-    this.#finished = finished(stream, { readable: false });
-    this.#finished.catch(this.#fail);
-    signal?.addEventListener('abort', this.#onAbort, { once: true });
-  }
-
-  readonly #onAbort = (): void => this.#fail(this.#signal?.reason);
-
-  readonly #fail = (error: unknown): void => {
-    this.#failure ??= { error };
-    this.#stopWaiting(error);
-  };
-
-  async write(parts: readonly Uint8Array[]): Promise<void> {
-    for (const part of parts) await this.#wait(this.#write(part));
-  }
-
-  /** Resolves when the stream has taken it: whoever writes may use the memory again. */
-  #write(part: Uint8Array): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (this.#failure !== undefined) return reject(this.#failure.error);
-      this.#stream.write(part, (error) => (error ? reject(error) : resolve()));
-    });
-  }
-
-  /** A stream that is destroyed, or stuck when the signal comes, may never answer. */
-  #wait(promise: Promise<void>): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#stopWaiting = reject;
-      promise.then(resolve, reject);
-    });
-  }
-
-  async finish(): Promise<void> {
-    // Standard output cannot be ended.
-    if (this.#stream === process.stdout || this.#stream === process.stderr) return;
-    if (this.#failure !== undefined) throw this.#failure.error;
-    this.#stream.end();
-    await this.#wait(this.#finished);
-  }
-
-  close(): Promise<void> {
-    this.#signal?.removeEventListener('abort', this.#onAbort);
-    return Promise.resolve();
   }
 }
 
