@@ -11,12 +11,19 @@ const valuesOf = new WeakMap<EnumType, ReadonlyMap<string, Value>>();
  * itself if it has none, which is that of a newer schema.
  */
 export function nameOfValue(type: EnumType, value: Value): string | Value {
-  const name = memoized(namesOf, type, namesByValue).get(value);
+  const name = memoized(namesOf, type, namesByValue).get(asNumber(value));
   if (name !== undefined || !type.isBitFlags) return name ?? value;
   const bits = BigInt.asUintN(64, BigInt(value));
   const flags = type.values.filter((flag) => (BigInt(flag.value) & bits) !== 0n);
   const named = flags.reduce((all, flag) => all | BigInt(flag.value), 0n);
   return flags.length > 0 && named === bits ? flags.map((flag) => flag.name).join(' ') : value;
+}
+
+/** As schemas have it: columns of 64 bits are bigints throughout. */
+function asNumber(value: Value): Value {
+  if (typeof value === 'number') return value;
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : value;
 }
 
 /** The value that is called so, or the bits that are; `undefined` if a name is unknown. */

@@ -182,6 +182,23 @@ describe('csvFile()', () => {
     ]);
   });
 
+  it('writes names for values of enums of 64 bits', async () => {
+    const fbs = `enum Wide:long { Least = -9223372036854775808, None = 0, One }
+      enum Huge:ulong { Small = 1, Largest = 18446744073709551615 }
+      table Row { wide:Wide; huge:Huge = Small; } root_type Row;`;
+    const schema = eventSchema(flatc.schema(fbs));
+    const events = [{}, { wide: 'One', huge: 'Largest' }, { wide: 'Least' }];
+    const log = await logOf(
+      schema,
+      events.map((event) => encodeEvent(schema, event)),
+    );
+    expect(
+      readFileSync(await exported(log), 'utf8')
+        .split('\r\n')
+        .slice(1, 4),
+    ).toEqual(['None,Small', 'One,Largest', 'Least,Small']);
+  });
+
   it('writes numbers for values of enums without a name, and for sets of flags with unknown ones', async () => {
     const fbs = `enum Kind:byte { A, B } enum Bits:ubyte (bit_flags) { X, Y }
       table T { kind:Kind; bits:Bits; } root_type T;`;
