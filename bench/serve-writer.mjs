@@ -39,5 +39,5 @@ function tick() {
   if (performance.now() - begun < Number(seconds) * 1000) return;
   clearInterval(ticking);
   const { user, system } = process.cpuUsage(before);
-  appender.close().then(() => console.log(JSON.stringify({ events, cpuUs: user + system })));
+  void appender.close().then(() => console.log(JSON.stringify({ events, cpuUs: user + system })));
 }

@@ -70,9 +70,9 @@ async function measureFirst() {
     found.whole.push(performance.now() - begun);
     await server.stop();
   }
-  show('first picture, from the start of the program', `${ms(median(found.first))}`);
-  show('  from when it listens', `${ms(median(found.again))}`);
-  show('picture of all events', `${ms(median(found.whole))}`);
+  show('first picture, from the start of the program', ms(median(found.first)));
+  show('  from when it listens', ms(median(found.again)));
+  show('picture of all events', ms(median(found.whole)));
 }
 
 async function measureZooms() {
