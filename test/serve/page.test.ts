@@ -71,6 +71,29 @@ async function drag(page: Page, from: number, to: number): Promise<void> {
   await page.mouse.up();
 }
 
+/** Fingers on the first plot: where each is along it, from 0 to 1, at one moment after the other. */
+async function touch(page: Page, moments: readonly (readonly number[])[]): Promise<void> {
+  const box = await page.locator('.panel .u-over').first().boundingBox();
+  if (box === null) throw new Error('There is no plot');
+  const y = box.y + box.height / 2;
+  const session = await page.context().newCDPSession(page);
+  for (const [i, places] of moments.entries()) {
+    const touchPoints = places.map((share, id) => ({ x: box.x + box.width * share, y, id }));
+    const type = i === 0 ? 'touchStart' : 'touchMove';
+    await session.send('Input.dispatchTouchEvent', { type, touchPoints });
+  }
+  await session.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
+}
+
+function startOf(view: string): number {
+  return Number(view.split('..')[0]);
+}
+
+function widthOf(view: string): number {
+  const [from = 0n, to = 0n] = view.split('..').map(BigInt);
+  return Number(to - from);
+}
+
 describe.skipIf(browserPath === undefined)('the page', () => {
   it('draws a log that was closed as a whole, with its newest events and its segments', async () => {
     const page = await open((await served(await log())).url);
@@ -262,6 +285,30 @@ describe.skipIf(browserPath === undefined)('the page', () => {
     await page.tap('h1');
     await page.tap('#in');
     await page.waitForFunction(() => /view=\d+\.\.\d+/.test(location.hash));
+  });
+
+  it('is moved by one finger and zoomed by two', async () => {
+    const page = await open((await served(await log())).url, {
+      viewport: { width: 360, height: 740 },
+      hasTouch: true,
+      isMobile: true,
+    });
+    await untilDrawn(page);
+    await page.tap('#in');
+    await page.waitForFunction(() => /view=\d+\.\.\d+/.test(location.hash));
+    const zoomed = viewOf(page);
+    await touch(page, [[0.3], [0.5], [0.7]]);
+    const movedBy = (): number => (startOf(zoomed) - startOf(viewOf(page))) / widthOf(zoomed);
+    await expect.poll(movedBy).toBeCloseTo(0.4, 1);
+    const moved = viewOf(page);
+    expect(widthOf(moved) / widthOf(zoomed)).toBeCloseTo(1, 3);
+    await touch(page, [
+      [0.4, 0.6],
+      [0.3, 0.7],
+      [0.2, 0.8],
+    ]);
+    await expect.poll(() => widthOf(viewOf(page)) / widthOf(moved)).toBeCloseTo(1 / 3, 1);
+    expect(startOf(viewOf(page))).toBeGreaterThan(startOf(moved));
   });
 
   it('has names for everything that can be pressed or chosen', async () => {
