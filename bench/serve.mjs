@@ -2,7 +2,7 @@
  * The live page of a long log: how soon the first picture is there, from the start of the program on, how soon
  * one made of all events, and what a zoom to any range costs; then, while 100,000 events a second come in, what
  * the server takes of a core, what the appender takes with and without it, in turn, and, where there is a
- * Chromium (`CHROMIUM` names another), how many frames a second the page draws.
+ * Chromium (`STRATALOG_CHROMIUM` names another), how many frames a second the page draws.
  *
  *   node bench/serve.mjs [millions of events]        default 100; 96 bytes each, which should fit into memory
  */
@@ -18,7 +18,7 @@ const ROUNDS = 5;
 const ZOOMS = 200;
 const CAPTURE_SECONDS = 10;
 const FIELDS = 'x=time_ns&y=value,sensor&px=1200';
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const CHROMIUM = process.env.STRATALOG_CHROMIUM ?? '/usr/bin/chromium';
 const MAIN = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const WRITER = fileURLToPath(new URL('./serve-writer.mjs', import.meta.url));
 const TICKS_PER_SECOND = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
