@@ -46,5 +46,5 @@ function tick() {
   clearInterval(ticking);
   ticks.sort((a, b) => a - b);
   const [p50, p99] = [0.5, 0.99].map((at) => ticks[Math.floor(at * ticks.length)]);
-  appender.close().then(() => console.log(JSON.stringify({ events, p50, p99 })));
+  void appender.close().then(() => console.log(JSON.stringify({ events, p50, p99 })));
 }
