@@ -46,9 +46,9 @@ import {
   asRow,
   eventsOf,
   logOf,
-  logToFill,
+  verifiedLogPath,
   type Plain,
-} from '../support/exported.js';
+} from '../support/exported-logs.js';
 import { Flatc } from '../support/flatc.js';
 import { overwrite } from '../support/log-damage.js';
 import { filesOf, rejectionOf, thrownBy } from '../support/logs.js';
@@ -95,7 +95,7 @@ async function imported(
   options: ArrowSourceOptions = {},
   schema?: EventSchema,
 ): Promise<{ log: string; rejected: number; reasons: string[] }> {
-  const log = logToFill();
+  const log = verifiedLogPath();
   const reasons: string[] = [];
   const { rejected } = await capture(arrowSource(from, options), log, {
     segmentSizeBytes: SEGMENT_BYTES,
@@ -523,7 +523,7 @@ describe('arrowStream()', () => {
         .slice(0, -8),
     );
     const controller = new AbortController();
-    const log = logToFill();
+    const log = verifiedLogPath();
     const running = capture(arrowSource(waiting), log, {
       signal: controller.signal,
       segmentSizeBytes: SEGMENT_BYTES,
@@ -676,7 +676,7 @@ describe('arrowSource()', () => {
   ])('refuses columns that %s has no place for, before anything is changed', async (table, why) => {
     const schema = eventSchema(flatc.schema(`${table} root_type Row;`));
     const path = foreignFile({ n: arrow.vectorFromArray([1], new arrow.Int32()) });
-    const log = logToFill();
+    const log = verifiedLogPath();
     const error = (await rejectionOf(capture(arrowSource(path), log, { schema }))) as Error;
     expect(error).toBeInstanceOf(InputError);
     expect(error.message).toMatch(why);

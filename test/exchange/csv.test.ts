@@ -14,10 +14,9 @@ import {
   exportLog,
   fileSource,
   type CsvFileOptions,
-  type FieldDefinition,
   type FieldType,
 } from '../../src/index.js';
-import { openDuckDb, SQL_TYPES } from '../support/duckdb.js';
+import { openDuckDb, readCsv } from '../support/duckdb.js';
 import { besideLog, exportPool, importedLog, logOf, recordsOf } from '../support/exported-logs.js';
 import { drawTable, type DrawnTable } from '../support/random-tables.js';
 import { Flatc } from '../support/flatc.js';
@@ -127,7 +126,7 @@ describe('csvFile()', () => {
       fc.asyncProperty(fc.gen(), async (draw) => {
         const table = drawTable(draw, { withoutNul: true });
         const path = await exported(await logOfTable(table));
-        const rows = await readByDuckDb(path, table.fields);
+        const rows = await readCsv(connection, path, table.fields);
         const expected = table.events.map((event) =>
           Object.fromEntries(table.fields.map(({ name }) => [name, event[name] ?? null])),
         );
@@ -275,16 +274,4 @@ function normal(row: Readonly<Record<string, unknown>>): Record<string, unknown>
     return [name, isInteger ? BigInt(value as number) : value];
   });
   return Object.fromEntries(entries);
-}
-
-async function readByDuckDb(
-  path: string,
-  fields: readonly FieldDefinition[],
-): Promise<Record<string, unknown>[]> {
-  const columns = fields.map(({ name, type }) => `'${name}': '${SQL_TYPES[type]}'`);
-  const options = `header = true, auto_detect = false, columns = {${columns.join(', ')}}`;
-  const quotes = `quote = '"', escape = '"', delim = ',', nullstr = '', allow_quoted_nulls = false`;
-  const sql = `SELECT * FROM read_csv('${path}', ${options}, ${quotes}, new_line = '\\r\\n')`;
-  const reader = await connection.runAndReadAll(sql);
-  return reader.getRowObjectsJS();
 }

@@ -6,7 +6,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { parquetMetadata, parquetReadObjects, snappyUncompress } from 'hyparquet';
 import { ByteWriter, parquetWriteFile } from 'hyparquet-writer';
 import { serializeTCompactProtocol } from 'hyparquet-writer/src/thrift.js';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import {
   CaptureError,
   InputError,
@@ -22,7 +22,6 @@ import {
   openReader,
   parquetFile,
   parquetSource,
-  verifyLog,
   type CaptureReport,
   encodeEvent,
   type EventSchema,
@@ -35,6 +34,7 @@ import {
 import { decompressed } from '../../src/exchange/parquet/decompress.js';
 import { snappyCompressed } from '../../src/exchange/parquet/snappy.js';
 import { openDuckDb } from '../support/duckdb.js';
+import { logOf, verifiedLogPath } from '../support/exported-logs.js';
 import { Flatc } from '../support/flatc.js';
 import { drawSchema } from '../support/random-schemas.js';
 import { temporaryLogPath } from '../support/temporary-log.js';
@@ -52,31 +52,9 @@ beforeAll(async () => {
   await duck.run("SET TimeZone = 'UTC'");
 });
 
-const logs: string[] = [];
-// Registered after the one that deletes, and so called before it.
-afterEach(() => {
-  for (const path of logs.splice(0)) {
-    expect(verifyLog(path)).toMatchObject({ isIntact: true, isClosed: true });
-  }
-});
-
-function logPath(): string {
-  const path = temporaryLogPath();
-  logs.push(path);
-  return path;
-}
-
 /** Beside the log that a test makes first. */
 function filePath(): string {
   return join(dirname(temporaryLogPath()), 'x.parquet');
-}
-
-async function logOf(schema: EventSchema, events: readonly unknown[]): Promise<string> {
-  const path = logPath();
-  const appender = openEventAppender<unknown>(path, { schema, maintenance: false });
-  for (const event of events) appender.append(event);
-  await appender.close();
-  return path;
 }
 
 function schemaOf(fbs: string): EventSchema {
@@ -116,7 +94,7 @@ async function imported(
   options: ParquetSourceOptions = {},
   schema?: EventSchema,
 ): Promise<Imported> {
-  const log = logPath();
+  const log = verifiedLogPath();
   const rejected: Rejected[] = [];
   const report = await capture(parquetSource(path, options), log, {
     ...(schema === undefined ? {} : { schema }),
@@ -628,7 +606,7 @@ describe('parquetFile', () => {
       [Buffer.from('é'), Buffer.from([0x61, 0xc3])],
       [Buffer.from('x'), Buffer.from([0xff])],
     ] as const) {
-      const log = logPath();
+      const log = verifiedLogPath();
       const source = await logOf(schema, whole);
       const appender = openEventAppender(log, { schema, maintenance: false });
       const reader = openReader(source);
@@ -762,7 +740,6 @@ describe('parquetSource', () => {
        '-123456789012345678901234.567891'::DECIMAL(38, 6) AS large`,
     );
     await expect(imported(path)).rejects.toThrow(/column small: it is a DECIMAL: choose decimals/);
-    logs.pop();
     expect((await imported(path, { decimals: 'text' })).events).toEqual([
       { small: '12345.67', middle: '-1.5000', large: '-123456789012345678901234.567891' },
     ]);
@@ -797,7 +774,6 @@ describe('parquetSource', () => {
     await expect(imported(path, { columns: ['b'] })).rejects.toThrow(
       'there is no column b, but a, deep, c',
     );
-    logs.splice(-2);
   });
 
   it('fits columns to a schema by their names, and times to the units of its fields', async () => {
@@ -840,7 +816,6 @@ describe('parquetSource', () => {
       const failure = await imported(path, {}, schema).catch((error: unknown) => error);
       expect(failure).toBeInstanceOf(InputError);
       expect((failure as Error).message).toMatch(why);
-      logs.pop();
     }
   });
 
@@ -1046,7 +1021,6 @@ describe('a file that is damaged', () => {
     ],
   ])('that %s is an error that says so', async (_what, make, message) => {
     expect((await failureOf(make())).message).toMatch(message);
-    logs.pop();
   });
 
   it('that is cut, or has wrong bits, anywhere, is taken or refused, and never more than that', async () => {
@@ -1107,7 +1081,7 @@ describe('a file that is damaged', () => {
     );
     bytes.fill(0xff, start, start + 8);
     writeFileSync(path, bytes);
-    const into = logPath();
+    const into = verifiedLogPath();
     await expect(capture(parquetSource(path), into)).rejects.toThrow(/row group 2, column n/);
     expect(eventsIn(into).events.length).toBe(20);
   });

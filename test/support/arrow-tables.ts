@@ -1,6 +1,6 @@
 /** Tables of apache-arrow as plain rows. */
 import { StructRow, Vector, type Table } from 'apache-arrow';
-import type { Plain } from './exported.js';
+import type { Plain } from './exported-logs.js';
 
 export function rowsOf(table: Table): Plain[] {
   const names = table.schema.fields.map(({ name }) => name);

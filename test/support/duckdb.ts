@@ -31,6 +31,19 @@ export async function openDuckDb(): Promise<DuckDBConnection> {
   return instance.connect();
 }
 
+/** Rows of a CSV file, whose columns have these types; a cell without quotes that is empty is none. */
+export async function readCsv(
+  connection: DuckDBConnection,
+  path: string,
+  fields: readonly TableField[],
+): Promise<SqlRow[]> {
+  const columns = fields.map(({ name, type }) => `'${name}': '${SQL_TYPES[type]}'`);
+  const options = `header = true, auto_detect = false, columns = {${columns.join(', ')}}`;
+  const quotes = `quote = '"', escape = '"', delim = ',', nullstr = '', allow_quoted_nulls = false`;
+  const sql = `SELECT * FROM read_csv('${path}', ${options}, ${quotes}, new_line = '\\r\\n')`;
+  return (await connection.runAndReadAll(sql)).getRowObjectsJS();
+}
+
 /** A table whose rows have numbers in their order: `rn`. */
 export async function createTable(
   connection: DuckDBConnection,
@@ -58,7 +71,7 @@ export async function answerInSql(
 }
 
 /** Numbers where they are exact, as the engine has them. */
-function plain(value: unknown): unknown {
+export function plain(value: unknown): unknown {
   if (typeof value === 'bigint') {
     return Number.isSafeInteger(Number(value)) ? Number(value) : value;
   }
@@ -67,7 +80,7 @@ function plain(value: unknown): unknown {
   return plainRow(value as SqlRow);
 }
 
-function plainRow(row: SqlRow): SqlRow {
+export function plainRow(row: SqlRow): SqlRow {
   return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, plain(value)]));
 }
 

@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { Piscina } from 'piscina';
 import {
   capture,
+  decodeEvent,
   eventSchema,
   openEventAppender,
   openReader,
@@ -16,9 +17,19 @@ import {
   type CaptureSource,
   type EventSchema,
 } from '../../src/index.js';
+import { valueOfName } from '../../src/events/enum-names.js';
+import {
+  usableFields,
+  type StructType,
+  type TableType,
+  type Type,
+} from '../../src/events/model.js';
 import type { Flatc } from './flatc.js';
 import { drawSchema, toJson } from './random-schemas.js';
 import { temporaryLogPath } from './temporary-log.js';
+
+/** Small ones are made fast. */
+export const SEGMENT_BYTES = 256 * 1024;
 
 const logs: string[] = [];
 
@@ -53,21 +64,24 @@ export function besideLog(log: string, name: string): string {
   return join(dirname(log), name);
 }
 
-/** A log of events that are FlatBuffers already. */
+/** A log of events, as plain objects or FlatBuffers. */
 export async function logOf(
   schema: EventSchema,
-  events: Iterable<Uint8Array>,
+  events: Iterable<unknown>,
   options: AppenderOptions = {},
 ): Promise<string> {
   const log = verifiedLogPath();
-  const appender = openEventAppender(log, {
+  const appender = openEventAppender<unknown>(log, {
     schema,
-    segmentSizeBytes: 256 * 1024,
+    segmentSizeBytes: SEGMENT_BYTES,
     maintenance: false,
     commit: { bytes: 4096 },
     ...options,
   });
-  for (const event of events) appender.appendFlatBuffer(event);
+  for (const event of events) {
+    if (event instanceof Uint8Array) appender.appendFlatBuffer(event);
+    else appender.append(event);
+  }
   await appender.close();
   return log;
 }
@@ -78,7 +92,7 @@ export async function importedLog(
   schema?: EventSchema,
 ): Promise<{ readonly log: string; readonly report: CaptureReport }> {
   const log = verifiedLogPath();
-  const settings = { segmentSizeBytes: 256 * 1024, maintenance: false };
+  const settings = { segmentSizeBytes: SEGMENT_BYTES, maintenance: false };
   const report = await capture(source, log, {
     ...settings,
     ...(schema === undefined ? {} : { schema }),
@@ -102,6 +116,47 @@ export function recordsOf(log: string): Kept[] {
   }
   reader.close();
   return found;
+}
+
+export type Plain = Record<string, unknown>;
+
+/** All events, as `decodeEvent` has them. */
+export function eventsOf(log: string, schema: EventSchema): Plain[] {
+  return recordsOf(log).map(({ payload }) => decodeEvent(schema, payload) as Plain);
+}
+
+/**
+ * An event as a row of columns: what is missing is null, flags are numbers, a union is its member's name and
+ * an object with a property for each member.
+ */
+export function asRow(table: TableType | StructType, event: Plain): Plain {
+  const fields: readonly { name: string; type: Type }[] =
+    table.kind === 'table' ? usableFields(table) : table.fields;
+  const row: Plain = {};
+  for (const { name, type } of fields) {
+    const value = event[name];
+    if (type.kind !== 'union') row[name] = asValue(type, value);
+    else {
+      const member = event[`${name}_type`];
+      row[`${name}_type`] = member ?? null;
+      const values = type.members.map((each) => [
+        each.name,
+        each.name === member ? asValue(each.type, value) : null,
+      ]);
+      row[name] = value === undefined ? null : Object.fromEntries(values);
+    }
+  }
+  return row;
+}
+
+function asValue(type: Type, value: unknown): unknown {
+  if (value === undefined || value === null) return null;
+  if (type.kind === 'table' || type.kind === 'struct') return asRow(type, value as Plain);
+  if (type.kind === 'vector' || type.kind === 'array') {
+    return (value as unknown[]).map((each) => asValue(type.element, each));
+  }
+  if (type.kind !== 'scalar' || type.enum?.isBitFlags !== true) return value;
+  return typeof value === 'string' ? valueOfName(type.enum, value) : value;
 }
 
 /** Random events of a random schema. */
