@@ -30,6 +30,7 @@ import {
   repairLog,
   type ExportOptions,
   type OutputFormat,
+  type ScanProgress,
 } from '../../src/index.js';
 import { ByteSink } from '../../src/exchange/text/byte-sink.js';
 import { wordsOf } from '../../src/exchange/text/integer-words.js';
@@ -341,6 +342,29 @@ describe('a stream that is exported into', () => {
         .join(''),
     );
     expect(report.bytes).toBe(text.length);
+  });
+
+  it('is given no more ahead, while it takes nothing, than a few pieces for each thread', async () => {
+    const log = await logOf(SCHEMA, rows(20_000, 'x'.repeat(100)));
+    let encoded = 0;
+    let ahead: number | undefined;
+    const stuck = new Writable({
+      highWaterMark: 1,
+      write(_part, _encoding, done) {
+        if (ahead !== undefined) return done();
+        const look = (before: number): void => {
+          ahead = encoded;
+          if (encoded === before) done();
+          else setTimeout(look, 400, encoded);
+        };
+        return look(-1);
+      },
+    });
+    const onProgress = ({ pieces }: ScanProgress): void => void (encoded = pieces);
+    const settings = { pieceBytes: 10_000, fields: ['text'], onProgress };
+    await exporting(log, stuck, settings);
+    expect(encoded).toBeGreaterThan(200);
+    expect(ahead).toBeLessThanOrEqual(2 * 5);
   });
 
   it.each([
