@@ -142,9 +142,13 @@ export class Durability {
 
   // --- Flushing ---
 
-  /** Resolves once everything below `target` is durable. Calls of one turn share one sync. */
+  /**
+   * Resolves once everything below `target` is durable. Calls of one turn share one sync. Once a sync has
+   * failed, be it one that these records do not need, nobody is told so any more.
+   */
   flush(target: number): Promise<FlushResult> {
     this.poll();
+    if (isPoisoned(this.#shared)) return Promise.reject(this.poisonedError());
     if (this.flushedOffset >= target) {
       return Promise.resolve(this.#flushes.result(this.flushedOffset));
     }

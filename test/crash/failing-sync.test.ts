@@ -80,6 +80,13 @@ const OTHERS: [string, (log: string) => Failing, string, string, AppenderOptions
     'POISONED',
     { maintenance: true },
   ],
+  [
+    'what no record needs, by the thread,',
+    (log): Failing => ({ path: indexFile(log, 0), nth: 1 }),
+    'idle checkpoint between flushes of nothing',
+    'POISONED',
+    { maintenance: true },
+  ],
 ];
 
 function expectPoisoned(told: Told, first: string): void {

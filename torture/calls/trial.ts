@@ -263,16 +263,19 @@ export class TriedAppender {
   readonly appender: Stratalog.Appender;
   readonly #trial: Trial;
   readonly #syncsFailedBefore = failedSyncs();
+  /** No other thread syncs: what has failed when a call is done had failed before it was. */
+  readonly #isAlone: boolean;
 
-  private constructor(trial: Trial, appender: Stratalog.Appender) {
+  private constructor(trial: Trial, appender: Stratalog.Appender, isAlone: boolean) {
     this.#trial = trial;
     this.appender = appender;
+    this.#isAlone = isAlone;
   }
 
   static async open(trial: Trial, options: Stratalog.AppenderOptions): Promise<TriedAppender> {
     const open = (): Stratalog.Appender => trial.library.openAppender(trial.log, options);
     const appender = await trial.attempt('open', open);
-    const tried = new TriedAppender(trial, appender);
+    const tried = new TriedAppender(trial, appender, options.maintenance === false);
     trial.toClose('closing in the end', () => appender.close());
     return tried;
   }
@@ -306,8 +309,14 @@ export class TriedAppender {
 
   async flush(): Promise<void> {
     const trial = this.#trial;
+    const known = this.appender.flushedOffset;
+    const failedBefore = failedSyncs();
     const { flushedOffset } = await trial.attempt('flush', () => this.appender.flush());
-    this.#checkNoSyncFailed(`flush says ${flushedOffset}`);
+    // What it has told before it may tell again until it hears of the thread's failure.
+    if (this.#isAlone) this.#checkNoSyncFailed(`flush says ${flushedOffset}`);
+    else if (flushedOffset > known) {
+      this.#checkNoSyncFailed(`flush says ${flushedOffset}, and not ${known},`, failedBefore);
+    }
     if (flushedOffset < trial.acknowledged) {
       trial.fault(`flush says ${flushedOffset}, and ${trial.acknowledged} were appended`);
     }
@@ -321,8 +330,11 @@ export class TriedAppender {
   async dropBefore(offset: number): Promise<void> {
     const trial = this.#trial;
     trial.start = offset;
+    const { startOffset } = this.appender;
+    const failedBefore = failedSyncs();
     const start = await trial.attempt('dropBefore', () => this.appender.dropBefore(offset));
-    this.#checkNoSyncFailed('dropBefore has succeeded');
+    if (this.#isAlone) this.#checkNoSyncFailed('dropBefore has succeeded');
+    else if (start > startOffset) this.#checkNoSyncFailed('dropBefore has dropped', failedBefore);
     const left = namesIn(trial.log).filter(
       (name) => /^\d/.test(name) && Number.parseInt(name, 10) < start,
     );
@@ -353,8 +365,8 @@ export class TriedAppender {
   }
 
   /** A failed sync is never told as done later: not by this appender. */
-  #checkNoSyncFailed(told: string): void {
-    if (failedSyncs() > this.#syncsFailedBefore) {
+  #checkNoSyncFailed(told: string, failed = failedSyncs()): void {
+    if (failed > this.#syncsFailedBefore) {
       this.#trial.fault(`${told} after a sync has failed`);
     }
   }
