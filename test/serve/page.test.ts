@@ -100,8 +100,8 @@ describe.skipIf(browserPath === undefined)('the page', () => {
     await untilDrawn(page);
     expect(await page.title()).toBe('log · stratalog');
     expect(await spanText(page)).toBe('2026-01-31 12:00:00 to 2026-01-31 12:33:19, 33.317 min');
-    expect(await page.textContent('#writer')).toBe('closed');
-    expect(await page.textContent('#total')).toBe('2.0 k');
+    await expect.poll(() => page.textContent('#writer')).toBe('closed');
+    await expect.poll(() => page.textContent('#total')).toBe('2.0 k');
     await page.waitForSelector('#rows tbody tr');
     expect(await page.textContent('#rows tbody tr td')).toBe('1,999');
     expect(await page.locator('#segments i').count()).toBe(1);
@@ -119,6 +119,11 @@ describe.skipIf(browserPath === undefined)('the page', () => {
     expect(seconds(to)).toBeGreaterThan(950);
     expect(seconds(to)).toBeLessThan(1050);
     await page.waitForFunction(inkOnPlots);
+    // While the pointer is over a plot, the text is of the place below it.
+    await page.mouse.move(0, 0);
+    await page.waitForFunction(() =>
+      document.querySelector('#span-text')?.textContent?.includes(' to '),
+    );
     const text = await spanText(page);
     const other = await open(page.url());
     await untilDrawn(other);
@@ -201,8 +206,8 @@ describe.skipIf(browserPath === undefined)('the page', () => {
     const page = await open((await served(path)).url);
     await untilDrawn(page);
     expect(viewOf(page) || 'live:60000000000').toBe('live:60000000000');
-    expect(await page.textContent('#writer')).toBe('live');
-    const first = await page.textContent('#span-text');
+    await expect.poll(() => page.textContent('#writer')).toBe('live');
+    const first = await page.textContent('#total');
     await page.selectOption('#span', { label: '2 s' });
     await page.waitForFunction(inkOnPlots);
     await page.waitForFunction(
