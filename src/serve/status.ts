@@ -1,5 +1,6 @@
 /** The log from outside, as the page shows it: bounds, rates, segments, who writes and who follows. */
 import { openMonitor, type LogSample, type Monitor } from '../read/monitor.js';
+import type { LogStatus, SegmentStatus } from './messages.js';
 import type { ServedLog } from './served-log.js';
 
 /** Of more segments, neighbours are told as one. */
@@ -8,31 +9,6 @@ const MAX_SEGMENTS = 240;
 const SAMPLE_MS = 250;
 /** Rates are those of about so long. */
 const RATE_MS = 1000;
-
-export interface LogStatus {
-  readonly timeMs: number;
-  readonly writer: string;
-  readonly startOffset: number;
-  readonly committedOffset: number;
-  readonly flushedOffset: number;
-  readonly recordsPerSecond: number;
-  readonly bytesPerSecond: number;
-  readonly commitsPerSecond: number;
-  readonly flushesPerSecond: number;
-  readonly tailers: readonly { name: string; pid: number; follows: string; lag: number }[];
-  /** Why there are no news, if there are none. */
-  readonly problem: string | undefined;
-}
-
-/** A segment, or several that lie one behind the other. */
-export interface SegmentStatus {
-  readonly from: number;
-  readonly records: number;
-  readonly usedBytes: number;
-  readonly sizeBytes: number;
-  readonly isSealed: boolean;
-  readonly files: number;
-}
 
 export class StatusBoard {
   readonly #log: ServedLog;

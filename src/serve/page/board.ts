@@ -1,7 +1,8 @@
 /** Everything of the page that is no plot: tiles, segments, tailers, the table of the newest records. */
 import { byId, element, elementOf, fill, setText } from './elements.js';
 import { bytes, count, short } from './numbers.js';
-import type { LogInfo, NewestRows, Segment, Status } from './server.js';
+import type { LogStatus, SegmentStatus } from '../messages.js';
+import type { LogInfo, NewestRows } from './server.js';
 
 const WRITERS: Readonly<Record<string, string>> = {
   appending: 'live',
@@ -13,7 +14,7 @@ const SPARK_SECONDS = 60;
 
 export class Board {
   readonly #rates: number[] = [];
-  #status: Status | undefined;
+  #status: LogStatus | undefined;
 
   begin({ name, schema, status, segments }: LogInfo): void {
     setText(byId('name'), name);
@@ -22,7 +23,7 @@ export class Board {
     this.take(status, segments);
   }
 
-  take(status: Status, segments: readonly Segment[]): void {
+  take(status: LogStatus, segments: readonly SegmentStatus[]): void {
     this.#status = status;
     const writer = byId('writer');
     writer.dataset['state'] = status.writer;
@@ -123,7 +124,7 @@ function isNumber(text: string): boolean {
   return /^-?\d/.test(text);
 }
 
-function showTailers({ tailers }: Status): void {
+function showTailers({ tailers }: LogStatus): void {
   setText(byId('tailers-text'), tailers.length === 0 ? 'none' : String(tailers.length));
   const body = elementOf('tailers', HTMLTableElement).tBodies[0] as HTMLElement;
   fill(
@@ -143,7 +144,7 @@ function showTailers({ tailers }: Status): void {
 
 let shownSegments = '';
 
-function showSegments(segments: readonly Segment[]): void {
+function showSegments(segments: readonly SegmentStatus[]): void {
   const key = JSON.stringify(segments.map(({ from, usedBytes }) => [from, usedBytes >> 14]));
   if (key === shownSegments) return;
   shownSegments = key;

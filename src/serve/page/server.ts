@@ -1,4 +1,5 @@
 /** What the page asks of the server. */
+import type { LogStatus, SegmentStatus } from '../messages.js';
 import { decodeFrame, frameOfText, type Frame, type PictureFrame } from './frames.js';
 
 export interface FieldInfo {
@@ -9,40 +10,12 @@ export interface FieldInfo {
   readonly unitNs?: number;
 }
 
-export interface Tailer {
-  readonly name: string;
-  readonly pid: number;
-  readonly follows: string;
-  readonly lag: number;
-}
-
-export interface Status {
-  readonly timeMs: number;
-  readonly writer: string;
-  readonly startOffset: number;
-  readonly committedOffset: number;
-  readonly flushedOffset: number;
-  readonly recordsPerSecond: number;
-  readonly bytesPerSecond: number;
-  readonly tailers: readonly Tailer[];
-  readonly problem?: string;
-}
-
-export interface Segment {
-  readonly from: number;
-  readonly records: number;
-  readonly usedBytes: number;
-  readonly sizeBytes: number;
-  readonly isSealed: boolean;
-  readonly files: number;
-}
-
 export interface LogInfo {
   readonly name: string;
   readonly schema?: string;
   readonly fields: readonly FieldInfo[];
-  readonly status: Status;
-  readonly segments: readonly Segment[];
+  readonly status: LogStatus;
+  readonly segments: readonly SegmentStatus[];
   readonly damage: readonly string[];
 }
 
@@ -104,7 +77,7 @@ function wordsOf(parameters: Readonly<Record<string, string | undefined>>): URLS
 export interface LiveEvents {
   readonly onHello: (hello: { readonly offset: number; readonly origin: string }) => void;
   readonly onFrame: (frame: Frame) => void;
-  readonly onStatus: (status: Status & { readonly segments: readonly Segment[] }) => void;
+  readonly onStatus: (status: LogStatus & { readonly segments: readonly SegmentStatus[] }) => void;
   /** What has been drawn may not be part of the log any more. */
   readonly onReset: () => void;
   readonly onConnection: (isConnected: boolean) => void;
@@ -148,7 +121,7 @@ export class LiveConnection {
     });
     on('hello', (data) => onHello(JSON.parse(data) as { offset: number; origin: string }));
     on('frame', (data) => onFrame(frameOfText(data)));
-    on('status', (data) => onStatus(JSON.parse(data) as Status & { segments: Segment[] }));
+    on('status', (data) => onStatus(JSON.parse(data) as LogStatus & { segments: SegmentStatus[] }));
     on('reset', () => onReset());
   }
 }
