@@ -75,9 +75,9 @@ export {
   extendSchema,
   fieldDefinitions,
   type FieldDefinition,
-  type FieldType,
   type PlainEvent,
 } from './events/define-schema.js';
+export type { FieldType } from './events/write-schema.js';
 export { compareSchemas } from './events/compatibility.js';
 export {
   openEventAppender,

@@ -1,5 +1,5 @@
 /** The fields that events of a schema have, by the paths that queries call them. */
-import { WORDS } from '../events/define-schema.js';
+import { WORDS } from '../events/write-schema.js';
 import { usableFields, type TableField, type Type, type UnionType } from '../events/model.js';
 import type { EventSchema } from '../events/schema.js';
 

@@ -1,6 +1,6 @@
 /** What becomes of a value in the input, and the event that rows of them are made into. */
 import { runCode } from '../../events/run-time-code.js';
-import type { FieldType } from '../../events/define-schema.js';
+import type { FieldType } from '../../events/write-schema.js';
 import type { ScalarKind, TableField } from '../../events/model.js';
 import { TextBytes } from './text-bytes.js';
 

@@ -1,6 +1,7 @@
 /** JSON lines as a format of input. */
 import { InputError } from '../../errors.js';
-import { defineSchema, type FieldType } from '../../events/define-schema.js';
+import { defineSchema } from '../../events/define-schema.js';
+import type { FieldType } from '../../events/write-schema.js';
 import { parseJsonText } from '../../events/json-text.js';
 import type { EventSchema } from '../../events/schema.js';
 import { LineSplitter } from '../framing.js';

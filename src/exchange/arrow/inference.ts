@@ -1,12 +1,12 @@
 /** A schema for the columns of a file that has none of ours. */
 import { InputError } from '../../errors.js';
-import {
-  defineTables,
-  type TableDefinition,
-  type TableFieldDefinition,
-  type TableFieldType,
-} from '../../events/define-tables.js';
-import type { FieldType, PlainEvent } from '../../events/define-schema.js';
+import { defineTables, type PlainEvent } from '../../events/define-schema.js';
+import type {
+  FieldType,
+  TableDefinition,
+  TableFieldDefinition,
+  TableFieldType,
+} from '../../events/write-schema.js';
 import type { EventSchema } from '../../events/schema.js';
 import { DECIMALS_CHOICE } from '../import-choices.js';
 import { ITEMS, isWrapped, type BindOptions } from './binding.js';

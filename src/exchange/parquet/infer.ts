@@ -1,11 +1,7 @@
 /** Schemas for Parquet files that others have written. */
 import { uniqueIdentifiers } from '../../capture/formats/names.js';
-import type { PlainEvent } from '../../events/define-schema.js';
-import {
-  defineTables,
-  type TableDefinition,
-  type TableFieldDefinition,
-} from '../../events/define-tables.js';
+import { defineTables, type PlainEvent } from '../../events/define-schema.js';
+import type { TableDefinition, TableFieldDefinition } from '../../events/write-schema.js';
 import type { EventSchema } from '../../events/schema.js';
 import { UNIT_NS, unitNsOf } from '../../query/time-units.js';
 import type { FileNode, GroupNode, LeafNode } from './file-shape.js';

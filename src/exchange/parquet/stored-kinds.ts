@@ -1,7 +1,7 @@
 /** What the values of a leaf mean, by its types in the file: physical, converted, logical. */
 import type { SchemaElement } from 'hyparquet';
 import { parseFloat16 } from 'hyparquet/src/convert.js';
-import type { FieldType } from '../../events/define-schema.js';
+import type { FieldType } from '../../events/write-schema.js';
 import { DECIMALS_CHOICE, type Decimals } from '../import-choices.js';
 
 /** Choices for what has no type of its own in events. */
