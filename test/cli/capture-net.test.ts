@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { openEventAppender, type CaptureReport, type ListeningAddress } from '../../src/index.js';
+import { openEventAppender, type ListeningAddress } from '../../src/index.js';
 import {
   connected,
   datagramSender,
@@ -13,7 +13,7 @@ import {
   notesOf,
   NOTE,
 } from '../support/network-captures.js';
-import { finished, runCli, startCli } from '../support/cli.js';
+import { finished, reportOf, runCli, startCli } from '../support/cli.js';
 import { fingerprint, range } from '../support/logs.js';
 import { temporaryLogPath } from '../support/temporary-log.js';
 
@@ -43,10 +43,6 @@ async function otherServer(): Promise<{ readonly port: number; close(): void }> 
   return { port: (server.address() as AddressInfo).port, close: () => void server.close() };
 }
 
-function reportOf(stdout: Buffer): CaptureReport {
-  return JSON.parse(stdout.toString()) as CaptureReport;
-}
-
 describe('capture udp', () => {
   it('says where it listens, and captures until Ctrl-C', async () => {
     const path = temporaryLogPath();
@@ -61,7 +57,7 @@ describe('capture udp', () => {
     child.kill('SIGINT');
     const { code, stdout } = await done;
     expect(code).toBe(130);
-    const { events, rejected, dropped, details } = reportOf(stdout);
+    const { events, rejected, dropped, details } = reportOf({ stdout });
     expect({ events, rejected, dropped }).toEqual({ events: 150, rejected: 3, dropped: {} });
     expect(details).toMatchObject({ port: address.port, datagrams: 153, senders: { seen: 3 } });
     expect(notesOf(path).length).toBe(150);
@@ -99,7 +95,7 @@ describe('capture udp', () => {
     child.kill('SIGTERM');
     const { code, stdout } = await done;
     expect(code).toBe(143);
-    const { events, rejected, dropped } = reportOf(stdout);
+    const { events, rejected, dropped } = reportOf({ stdout });
     expect(rejected).toBe(0);
     expect(events + (dropped['receive buffer'] ?? 0)).toBe(6000);
   });
@@ -173,7 +169,7 @@ describe('capture tcp', () => {
     child.kill('SIGINT');
     const { code, stdout } = await done;
     expect(code).toBe(130);
-    expect(reportOf(stdout)).toMatchObject({ events: 200, rejected: 1 });
+    expect(reportOf({ stdout })).toMatchObject({ events: 200, rejected: 1 });
     expect(notesOf(path).length).toBe(200);
   });
 
@@ -194,7 +190,7 @@ describe('capture tcp', () => {
     child.kill('SIGTERM');
     const { code, stdout } = await done;
     expect(code).toBe(143);
-    expect(reportOf(stdout)).toMatchObject({ events: 500, rejected: 0 });
+    expect(reportOf({ stdout })).toMatchObject({ events: 500, rejected: 0 });
   });
 
   it.each([

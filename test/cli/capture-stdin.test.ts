@@ -4,16 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
-import {
-  defineSchema,
-  encodeEvent,
-  inspectSchema,
-  openEventReader,
-  openReader,
-  verifyEventLog,
-  type CaptureReport,
-} from '../../src/index.js';
-import { finished, framed, runCli, startCli, type CliResult } from '../support/cli.js';
+import { defineSchema, encodeEvent, inspectSchema, openReader } from '../../src/index.js';
+import { eventsIn } from '../support/captures.js';
+import { finished, framed, reportOf, runCli, startCli } from '../support/cli.js';
 import { temporaryLogPath } from '../support/temporary-log.js';
 
 const SCHEMA = defineSchema('t.Row', [{ name: 'a', type: 'double' }]);
@@ -29,19 +22,6 @@ function filePath(name: string, content?: string | Uint8Array): string {
   const path = join(folder, name);
   if (content !== undefined) writeFileSync(path, content);
   return path;
-}
-
-function eventsIn(log: string): string[] {
-  expect(verifyEventLog(log)).toMatchObject({ isIntact: true, malformed: 0 });
-  const reader = openEventReader(log);
-  const { committedOffset } = reader.records;
-  const found = Array.from({ length: committedOffset }, (_, at) => reader.get(at).toJson());
-  reader.close();
-  return found;
-}
-
-function reportOf({ stdout }: CliResult): CaptureReport {
-  return JSON.parse(String(stdout)) as CaptureReport;
 }
 
 describe('capture stdin', () => {

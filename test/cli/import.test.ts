@@ -8,10 +8,9 @@ import {
   exportLog,
   mcapFile,
   openEventAppender,
-  openEventReader,
-  type CaptureReport,
 } from '../../src/index.js';
-import { finished, framed, runCli, startCli, type CliResult } from '../support/cli.js';
+import { eventsIn } from '../support/captures.js';
+import { finished, framed, reportOf, runCli, startCli } from '../support/cli.js';
 import { openDuckDb } from '../support/duckdb.js';
 import { besideLog, exportPool, recordsOf, verifiedLogPath } from '../support/exported-logs.js';
 
@@ -43,18 +42,6 @@ async function begunLog(): Promise<string> {
   appender.append({ n: 0, name: 'first' });
   await appender.close();
   return log;
-}
-
-function eventsIn(log: string): string[] {
-  const reader = openEventReader(log);
-  const { committedOffset } = reader.records;
-  const found = Array.from({ length: committedOffset }, (_, at) => reader.get(at).toJson());
-  reader.close();
-  return found;
-}
-
-function reportOf({ stdout }: CliResult): CaptureReport {
-  return JSON.parse(String(stdout)) as CaptureReport;
 }
 
 describe('import', () => {

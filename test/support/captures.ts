@@ -53,6 +53,16 @@ export function numbers(from: number, to: number): Numbered[] {
   return Array.from({ length: to - from }, (_, i) => ({ n: from + i }));
 }
 
+/** All events of an intact log, as JSON. */
+export function eventsIn(path: string): string[] {
+  expect(verifyEventLog(path)).toMatchObject({ isIntact: true, malformed: 0 });
+  const reader = openEventReader(path);
+  const { committedOffset } = reader.records;
+  const found = Array.from({ length: committedOffset }, (_, at) => reader.get(at).toJson());
+  reader.close();
+  return found;
+}
+
 /** The field `n` of all events. */
 export function numbersIn(path: string): number[] {
   const reader = openEventReader(path);

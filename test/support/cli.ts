@@ -1,6 +1,6 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { openAppender } from '../../src/index.js';
+import { openAppender, type CaptureReport } from '../../src/index.js';
 import { allFrames, copyOf, flipBit, segmentFile, type FrameOnDisk } from './log-damage.js';
 import { bytes, temporaryLogPath } from './temporary-log.js';
 
@@ -11,6 +11,11 @@ export interface CliResult {
   readonly signal: NodeJS.Signals | null;
   readonly stdout: Buffer;
   readonly stderr: string;
+}
+
+/** What a capture or an import has told with `--json`. */
+export function reportOf({ stdout }: Pick<CliResult, 'stdout'>): CaptureReport {
+  return JSON.parse(stdout.toString()) as CaptureReport;
 }
 
 /** Starts the built program; its environment asks for neither colours nor stacks. */
