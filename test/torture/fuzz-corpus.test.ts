@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, expect, it } from 'vitest';
 import { lockByte } from '../../src/mapping/native.js';
 import { readKept } from '../../torture/fuzz/corpus.js';
+import { importTargets } from '../../torture/fuzz/imports.js';
 import { loadLibrary } from '../../torture/fuzz/library.js';
 import { logTargets } from '../../torture/fuzz/logs.js';
 import { lockTarget } from '../../torture/fuzz/pages.js';
@@ -24,6 +25,7 @@ const targets = [
   ...(await pureTargets(library)),
   lockTarget(library, folder, (fd) => lockByte(fd, 0, 'LOCK')),
   ...(await logTargets(library, folder)),
+  ...(await importTargets(library, folder)),
 ];
 
 it('every decoder has a corpus, and every corpus a decoder', () => {
@@ -31,12 +33,12 @@ it('every decoder has a corpus, and every corpus a decoder', () => {
   expect(files).toEqual(targets.map(({ name }) => `${name}.txt`).sort());
 });
 
-it.each(targets)('$name stands all of its corpus, twice with the same result', (target) => {
+it.each(targets)('$name stands all of its corpus, twice with the same result', async (target) => {
   const inputs = [...target.seeds, ...readKept(CORPUS, target.name)];
   const results = new Set<unknown>();
   for (const input of inputs) {
-    const result = target.run(input);
-    expect(target.run(input)).toBe(result);
+    const result = await target.run(input);
+    expect(await target.run(input)).toBe(result);
     results.add(result);
   }
   // Otherwise nothing has been decoded.

@@ -8,6 +8,7 @@ import type * as Native from '../../dist/mapping/native.js';
 import type { Campaign } from '../campaign.js';
 import { addGrown, readKept } from '../fuzz/corpus.js';
 import { FuzzFailure, Fuzzer, sitesOf } from '../fuzz/fuzzer.js';
+import { importTargets } from '../fuzz/imports.js';
 import { loadLibrary } from '../fuzz/library.js';
 import { logTargets } from '../fuzz/logs.js';
 import { lockTarget } from '../fuzz/pages.js';
@@ -19,7 +20,7 @@ import { CORPUS, GROWN_CORPUS } from '../places.js';
 import { importVariant, makeVariant, type Variant } from '../variant.js';
 
 /** How many targets there are; known before they are made. */
-const TARGETS = 31;
+const TARGETS = 34;
 /** Decoders of big numbers of things: memory that one round may take. */
 const MAX_GROWTH_KIB = 1024 * 1024;
 
@@ -37,15 +38,15 @@ export const campaign: Campaign = {
     // Most of the time goes into errors, otherwise.
     Error.stackTraceLimit = 0;
     return {
-      run({ number, random, folder: place, count }) {
+      async run({ number, random, folder: place, count }) {
         const target = targets[number % TARGETS] as Target;
         const fuzzer = new Fuzzer(target, sitesOf(target, variant.sites), random, watch);
         watch.writeTo(place);
         const before = process.resourceUsage().maxRSS;
         try {
-          begin(fuzzer, target);
+          await begin(fuzzer, target);
           const known = fuzzer.corpus.length;
-          fuzzer.search(target.executions);
+          await fuzzer.search(target.executions);
           addGrown(GROWN_CORPUS, target.name, fuzzer.corpus.slice(known));
           addGrown(GROWN_CORPUS, `${target.name}-slow`, fuzzer.slow);
         } catch (error) {
@@ -65,8 +66,8 @@ export const campaign: Campaign = {
 };
 
 /** With the kept corpus, or where there is none, with what the decoder is for. */
-function begin(fuzzer: Fuzzer, target: Target): void {
-  for (const input of [...target.seeds, ...readKept(CORPUS, target.name)]) fuzzer.take(input);
+async function begin(fuzzer: Fuzzer, target: Target): Promise<void> {
+  for (const input of [...target.seeds, ...readKept(CORPUS, target.name)]) await fuzzer.take(input);
 }
 
 export function countingVariant(): Variant {
@@ -85,6 +86,7 @@ export function countingVariant(): Variant {
       'read/',
       'append/',
       'mapping/lock',
+      'exchange/',
     ],
     mutations: mutation === undefined ? [] : [mutation],
   });
@@ -94,5 +96,10 @@ export async function allTargets(variant: Variant, folder: string): Promise<Targ
   const library = await loadLibrary((file) => importVariant(variant, file));
   const native = await importVariant<typeof Native>(variant, 'mapping/native.js');
   const lock = lockTarget(library, folder, (fd) => native.lockByte(fd, 0, 'LOCK'));
-  return [...(await pureTargets(library)), lock, ...(await logTargets(library, folder))];
+  return [
+    ...(await pureTargets(library)),
+    lock,
+    ...(await logTargets(library, folder)),
+    ...(await importTargets(library, folder)),
+  ];
 }

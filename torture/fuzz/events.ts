@@ -46,8 +46,8 @@ const EVERY_EVENT = `{
 
 const READING = 'table Reading { sensor:uint; value:double; unit:string; } root_type Reading;';
 
-/** Schemas by flatc, and events of them. */
-interface Sample {
+/** A schema by flatc, and events of it. */
+export interface Sample {
   readonly schema: EventSchema;
   readonly bfbs: Uint8Array;
   readonly events: readonly Uint8Array[];
@@ -60,13 +60,18 @@ const WORDS: readonly Uint8Array[] = [
   ...ascii('EVNT', 'BFBS', 'a\0'),
 ];
 
-export async function eventTargets(library: Library): Promise<Target[]> {
+/** One with every type, one that is recursive, and one that is small. */
+export async function makeSamples(library: Library): Promise<[Sample, Sample, Sample]> {
   const flatc = await FlatcRunner.init();
-  const samples = [
+  return [
     sampleOf(library, flatc, EVERY_TYPE, ['{"name": ""}', EVERY_EVENT]),
     sampleOf(library, flatc, RECURSIVE, ['{}', RECURSIVE_EVENT]),
     sampleOf(library, flatc, READING, ['{"sensor": 5, "value": 1.25, "unit": "V"}', '{}']),
   ];
+}
+
+export async function eventTargets(library: Library): Promise<Target[]> {
+  const samples = await makeSamples(library);
   return [
     bfbs(library, samples),
     event(library, samples),
@@ -75,7 +80,7 @@ export async function eventTargets(library: Library): Promise<Target[]> {
   ];
 }
 
-function sampleOf(
+export function sampleOf(
   { index }: Library,
   flatc: FlatcRunner,
   fbs: string,

@@ -86,15 +86,15 @@ export class Fuzzer {
   }
 
   /** Runs an input, and keeps it if it is news. Returns whether it is. */
-  take(input: Uint8Array): boolean {
-    this.#execute(input);
+  async take(input: Uint8Array): Promise<boolean> {
+    await this.#execute(input);
     const isNews = this.#isNews();
     if (isNews) this.corpus.push(Uint8Array.from(input));
     return isNews;
   }
 
   /** Runs so many changed inputs; those that are news are in `corpus` afterwards, trimmed. */
-  search(executions: number): void {
+  async search(executions: number): Promise<void> {
     const end = this.executions + executions;
     const { words: dictionary } = this.#target;
     const draft = this.#draft;
@@ -104,9 +104,9 @@ export class Fuzzer {
       draft.bytes.set(parent.subarray(0, draft.length));
       mutate(draft, this.#random, dictionary, this.#choose());
       const input = draft.bytes.subarray(0, draft.length);
-      this.#execute(input);
-      if (this.#isNews()) this.corpus.push(this.#trimmed(Uint8Array.from(input)));
-      else if (this.executions % REPEAT_EVERY === 0) this.#repeat(input);
+      await this.#execute(input);
+      if (this.#isNews()) this.corpus.push(await this.#trimmed(Uint8Array.from(input)));
+      else if (this.executions % REPEAT_EVERY === 0) await this.#repeat(input);
     }
   }
 
@@ -128,22 +128,23 @@ export class Fuzzer {
     return this.corpus[index] as Uint8Array;
   }
 
-  #execute(input: Uint8Array): void {
+  async #execute(input: Uint8Array): Promise<void> {
     this.executions++;
     this.#watch?.begin(input);
     const startedAt = performance.now();
     try {
-      this.#result = this.#target.run(input);
+      const result = this.#target.run(input);
+      this.#result = typeof result === 'object' ? await result : result;
     } catch {
-      throw this.#failure(input);
+      throw await this.#failure(input);
     }
-    if (performance.now() - startedAt > SLOW_MS) this.#noteSlow(input);
+    if (performance.now() - startedAt > SLOW_MS) await this.#noteSlow(input);
   }
 
   /** Runs an input again that was run last. What is counted then does not count. */
-  #repeat(input: Uint8Array): void {
+  async #repeat(input: Uint8Array): Promise<void> {
     const result = this.#result;
-    this.#execute(input);
+    await this.#execute(input);
     this.#fingerprint();
     if (this.#result === result) return;
     const cause = new Error(`The same input came to ${result}, and then to ${this.#result}`);
@@ -151,13 +152,13 @@ export class Fuzzer {
   }
 
   /** Runs it again, with a stack that says where. */
-  #failure(input: Uint8Array): FuzzFailure {
+  async #failure(input: Uint8Array): Promise<FuzzFailure> {
     const copy = Uint8Array.from(input);
     let cause: unknown = new Error('It failed, and did not when it was run again');
     const before = Error.stackTraceLimit;
     Error.stackTraceLimit = 30;
     try {
-      this.#target.run(copy);
+      await this.#target.run(copy);
     } catch (error) {
       cause = error;
     }
@@ -166,10 +167,10 @@ export class Fuzzer {
   }
 
   /** Others use the machine, too: what counts is the time that the processor takes for it, once more. */
-  #noteSlow(input: Uint8Array): void {
+  async #noteSlow(input: Uint8Array): Promise<void> {
     const counts = branches.slice();
     const before = process.cpuUsage();
-    this.#target.run(input);
+    await this.#target.run(input);
     const { user, system } = process.cpuUsage(before);
     branches.set(counts);
     const ms = (user + system) / 1000;
@@ -216,15 +217,15 @@ export class Fuzzer {
   }
 
   /** The input without what can be left out while the same branches are taken. */
-  #trimmed(input: Uint8Array): Uint8Array {
-    this.#execute(input);
+  async #trimmed(input: Uint8Array): Promise<Uint8Array> {
+    await this.#execute(input);
     const wanted = this.#fingerprint();
     let shortest = input;
     let left = TRIM_EXECUTIONS;
     for (let size = 1 << (31 - Math.clz32(input.length)); size >= 1 && left > 0; size >>= 1) {
       for (let at = 0; at < shortest.length && shortest.length > size && left > 0; left--) {
         const shorter = without(shortest, at, size);
-        this.#execute(shorter);
+        await this.#execute(shorter);
         if (this.#fingerprint() === wanted) shortest = shorter;
         else at += size;
       }

@@ -16,12 +16,12 @@ const variant = countingVariant();
 Error.stackTraceLimit = 0;
 for (const target of await allTargets(variant, folder)) {
   const fuzzer = new Fuzzer(target, sitesOf(target, variant.sites), () => 0);
-  for (const seed of target.seeds) fuzzer.take(seed);
+  for (const seed of target.seeds) await fuzzer.take(seed);
   const seeds = fuzzer.corpus.length;
   const found = [...readKept(CORPUS, target.name), ...readGrown(GROWN_CORPUS, target.name)];
   let bytes = 0;
   for (const input of found.sort((a, b) => a.length - b.length)) {
-    if (bytes + input.length <= MAX_BYTES && fuzzer.take(input)) bytes += input.length;
+    if (bytes + input.length <= MAX_BYTES && (await fuzzer.take(input))) bytes += input.length;
   }
   const kept = fuzzer.corpus.slice(seeds);
   writeKept(CORPUS, target.name, kept);

@@ -35,6 +35,11 @@ const RULES: Readonly<Record<string, Mutation>> = {
     find: 'if (position >= 0 && position + size <= this.bytes.length)',
     replace: 'if (position >= 0)',
   },
+  'arrow-places': {
+    file: 'exchange/arrow/vectors.js',
+    find: 'if (bytes.length < size * (length + 1)) {',
+    replace: 'if (false) {',
+  },
 };
 
 export function withoutRule(name: string | undefined): Mutation | undefined {

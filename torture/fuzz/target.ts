@@ -16,9 +16,9 @@ export interface Target {
   readonly words: readonly Uint8Array[];
   /**
    * Decodes an input, and returns what came of it, in so few words that two runs can be compared. Throws
-   * whatever is a fault. The input is valid during the call only.
+   * whatever is a fault. The input is valid until it has come to its end.
    */
-  run(input: Uint8Array): string | number;
+  run(input: Uint8Array): string | number | Promise<string | number>;
 }
 
 /** Messages of V8 and Node: nobody has thought of what happened there, and said so. */
