@@ -105,7 +105,8 @@ export function sleepUs(us: number): void {
   cUsleep(us);
 }
 
-const PRIVATE = /^([0-9a-f]+)-([0-9a-f]+) (?!---)...p \S+ \S+ 0 *$/gm;
+/** What is only reserved as well: the heap grows there, in a child, too. */
+const PRIVATE = /^([0-9a-f]+)-([0-9a-f]+) ...p \S+ \S+ 0 *$/gm;
 
 /** Node's V8 keeps its heap from children, which nearly always call exec at once. */
 function shareMemory(): void {
