@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as zlib from 'node:zlib';
-import { McapRecordBuilder, Opcode } from '@mcap/core';
+import { McapRecordBuilder, Opcode, type McapTypes } from '@mcap/core';
 import { crc32 } from '@node-rs/crc32';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -16,7 +16,9 @@ import {
   decodeEvent,
   defineSchema,
   encodeEvent,
+  eventSchema,
   exportLog,
+  jsonToEvent,
   mcapFile,
   mcapSource,
   verifyEventLog,
@@ -40,6 +42,7 @@ import { Flatc } from '../support/flatc.js';
 import { rejectionOf, thrownBy } from '../support/logs.js';
 import {
   all,
+  asInFoxglove,
   indexedReader,
   ofType,
   streamedRecords,
@@ -128,6 +131,29 @@ function jsonTopic(values: readonly (object | string)[], topic = 'j') {
 }
 
 // --- Export ---
+
+const ROBOT = `
+  enum Mode : ubyte { Idle, Busy }
+  struct Place { x: float; y: double; }
+  table Part { name: string; load: int; }
+  table Robot {
+    time_ns: long; id: ulong; mode: Mode; name: string; at: Place; parts: [Part]; image: [ubyte];
+    loads: [double]; names: [string];
+  }
+  root_type Robot;`;
+const ROBOT_EVENTS = [
+  `{ "time_ns": ${START}, "id": 18446744073709551615, "mode": "Busy", "name": "é",
+    "at": { "x": 1.5, "y": -2 }, "parts": [{ "name": "arm", "load": -7 }, { "name": "" }],
+    "image": [1, 2, 255], "loads": [0.5, "nan"], "names": ["a", ""] }`,
+  '{}',
+];
+
+async function decodedInFoxglove(log: string): Promise<unknown[]> {
+  const reader = await indexedReader(await exported(log));
+  const [schema] = [...reader.schemasById.values()];
+  const messages = await all(reader.readMessages());
+  return messages.map(({ data }) => asInFoxglove(schema as McapTypes.Schema, data));
+}
 
 describe('mcapFile()', () => {
   it('writes every event byte for byte, with its time, sequence and schema, for a stream reader', async () => {
@@ -227,6 +253,32 @@ describe('mcapFile()', () => {
     expect(found.map(({ data }, i) => Buffer.compare(data, events[i] as Uint8Array))).toEqual(
       events.map(() => 0),
     );
+  });
+
+  it('has schemas and events that the decoder of Foxglove reads', async () => {
+    const schema = eventSchema(flatc.schema(ROBOT));
+    const events = ROBOT_EVENTS.map((text) => encodeEvent(schema, jsonToEvent(schema, text)));
+    const robots = await decodedInFoxglove(await logOf(schema, events));
+    expect(robots).toEqual([
+      {
+        time_ns: START,
+        id: 18_446_744_073_709_551_615n,
+        mode: 1,
+        name: 'é',
+        at: { x: 1.5, y: -2 },
+        parts: [
+          { name: 'arm', load: -7 },
+          { name: '', load: 0 },
+        ],
+        image: Uint8Array.of(1, 2, 255),
+        loads: [0.5, NaN],
+        names: ['a', ''],
+      },
+      { time_ns: 0n, id: 0n, mode: 0 },
+    ]);
+    // Of a schema that no compiler has written.
+    const read = await decodedInFoxglove(await logOf(READING, readings(3)));
+    expect(read[2]).toEqual({ time_ns: START + 2000n, late_us: 2, value: 2 / 3, unit: 'xx' });
   });
 
   it('takes times of every unit, and of both kinds of 64 bits', async () => {

@@ -1,5 +1,7 @@
 /** MCAP files as foreign readers see them, and as foreign writers make them. */
 import { readFileSync } from 'node:fs';
+import { ByteBuffer } from 'flatbuffers';
+import { Parser, Schema, Table } from 'flatbuffers_reflection';
 import { McapIndexedReader, McapStreamReader, McapWriter, type McapTypes } from '@mcap/core';
 
 export type McapRecord = McapTypes.TypedMcapRecord;
@@ -30,6 +32,15 @@ export function indexedReader(path: string): Promise<McapIndexedReader> {
         Promise.resolve(new Uint8Array(bytes.subarray(Number(offset), Number(offset + size)))),
     },
   });
+}
+
+/** A FlatBuffers message as Foxglove shows it: by Foxglove's own decoder, and the schema of the file. */
+export function asInFoxglove({ name, data }: McapTypes.Schema, message: Uint8Array): unknown {
+  const schema = Schema.getRootAsSchema(new ByteBuffer(data));
+  const types = Array.from({ length: schema.objectsLength() }, (_, i) => schema.objects(i)?.name());
+  const bytes = new ByteBuffer(message);
+  const table = new Table(bytes, types.indexOf(name), bytes.readInt32(0), false);
+  return new Parser(schema).toObject(table, true);
 }
 
 export async function all<T>(from: AsyncIterable<T>): Promise<T[]> {
