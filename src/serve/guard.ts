@@ -84,7 +84,8 @@ export class Guard {
     if (this.#digest === undefined) return { is: 'welcome' };
     const given = url.searchParams.get('token');
     if (isPage && given !== null && this.#isToken(given)) {
-      const cookie = `${this.#cookie}=${given}; Path=/; HttpOnly; SameSite=Strict`;
+      // Lax: links from elsewhere open the page, as they do without a token; nothing else is sent it.
+      const cookie = `${this.#cookie}=${given}; Path=/; HttpOnly; SameSite=Lax`;
       return { is: 'introduced', cookie };
     }
     if (this.#isToken(cookieNamed(this.#cookie, headers.cookie))) return { is: 'welcome' };

@@ -150,7 +150,7 @@ describe('a token', () => {
     const { status, headers } = await ask(server, `/?token=${token}`);
     expect([status, headers.location]).toEqual([303, '/']);
     const [cookie = ''] = headers['set-cookie'] ?? [];
-    expect(cookie).toMatch(/; HttpOnly; SameSite=Strict$/);
+    expect(cookie).toMatch(/; HttpOnly; SameSite=Lax$/);
     const [pair = ''] = cookie.split(';');
     expect((await ask(server, '/api/log', { headers: { cookie: pair } })).status).toBe(200);
     expect(

@@ -1,4 +1,6 @@
 /** The page in a real browser. */
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Page } from 'playwright-core';
 import { openAppender, openEventAppender } from '../../src/index.js';
@@ -26,6 +28,25 @@ async function open(...given: Parameters<typeof openPage>): Promise<Page> {
 }
 
 const log = (count = 2000): Promise<string> => sensorLog(sensorEvents(count));
+
+const sites: Server[] = [];
+
+afterEach(async () => {
+  for (const site of sites.splice(0)) {
+    site.closeAllConnections();
+    await new Promise((closed) => site.close(closed));
+  }
+});
+
+/** A server of this HTML alone; returns its address. */
+async function siteOf(html: string): Promise<string> {
+  const site = createServer((_, response) =>
+    response.setHeader('Content-Type', 'text/html').end(`<link rel="icon" href="data:,">${html}`),
+  );
+  sites.push(site);
+  await new Promise<void>((listening) => site.listen(0, '127.0.0.1', listening));
+  return `http://127.0.0.1:${(site.address() as AddressInfo).port}/`;
+}
 
 /** Until something of it has been drawn. */
 async function untilDrawn(page: Page): Promise<void> {
@@ -366,5 +387,21 @@ describe.skipIf(browserPath === undefined)('the page', () => {
     const page = await open(server.url);
     await untilDrawn(page);
     expect(page.url()).not.toContain('token');
+  });
+
+  it('is opened by links on other sites, with the token in them and afterwards without', async () => {
+    const { url } = await served(await log(), { token: 'a-token-of-24-characters' });
+    const links = `<a id="first" href="${url}">x</a><a id="later" href="${new URL('/', url).href}">x</a>`;
+    // By its name it is another site.
+    const elsewhere = (await siteOf(links)).replace('127.0.0.1', 'localhost');
+    const page = await open(elsewhere);
+    for (const link of ['#first', '#later']) {
+      await page.goto(elsewhere);
+      await page.click(link);
+      await untilDrawn(page);
+    }
+    // What was asked of the other site is none of the page's.
+    opened.splice(0).forEach(({ faults }) => expect(faults).toEqual([]));
+    await page.context().close();
   });
 });
