@@ -135,6 +135,15 @@ function cookieNamed(name: string, header: string | undefined): string | undefin
   return found?.find(([each]) => each === name)?.[1];
 }
 
+/** What others may ask for, where the server listens on all addresses of the machine. */
+export function reachableHost(host: string, address: string): string {
+  if (address !== '0.0.0.0' && address !== '::') return host;
+  const others = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+  return (
+    others.find(({ internal, family }) => !internal && family === 'IPv4')?.address ?? 'localhost'
+  );
+}
+
 /** As it stands in an address. */
 export function hostInUrl(host: string): string {
   return isIP(host) !== 0 && isIPv6(host) ? `[${host}]` : host;
