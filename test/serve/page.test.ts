@@ -72,6 +72,25 @@ function inkOnPlots(): number {
   return ink;
 }
 
+/** Of the rows of pixels in the right half of the first plot, how many the line has something in. */
+function shareOfRowsWithInk(): number {
+  const canvas = document.querySelector<HTMLCanvasElement>('.panel canvas');
+  if (canvas === null) return 0;
+  const { width, height } = canvas;
+  const left = Math.floor(width / 2);
+  const { data } = canvas.getContext('2d')?.getImageData(left, 0, width - left, height) ?? {
+    data: [],
+  };
+  const rows = new Set<number>();
+  for (let i = 0; i < data.length; i += 4) {
+    const [r = 0, g = 0, b = 0, a = 0] = [data[i], data[i + 1], data[i + 2], data[i + 3]];
+    if (a > 100 && Math.max(r, g, b) - Math.min(r, g, b) > 60) {
+      rows.add(Math.floor(i / 4 / (width - left)));
+    }
+  }
+  return rows.size / height;
+}
+
 function viewOf(page: Page): string {
   return new URLSearchParams(new URL(page.url()).hash.slice(1)).get('view') ?? '';
 }
@@ -262,6 +281,23 @@ describe.skipIf(browserPath === undefined)('the page', () => {
     const button = page.locator('.legend button').first();
     await button.click();
     expect(await button.getAttribute('aria-pressed')).toBe('false');
+  });
+
+  it('draws infinite values at the edge, and the others as if there were none', async () => {
+    const events = sensorEvents(400).map((event, i) => ({
+      ...event,
+      value: i === 100 ? Infinity : i === 150 ? -Infinity : Math.sin(i / 10),
+    }));
+    const page = await open(`${(await served(await sensorLog(events))).url}#y=value`);
+    await untilDrawn(page);
+    // A line that goes up and down takes most of the rows.
+    expect(await page.evaluate(shareOfRowsWithInk)).toBeGreaterThan(0.4);
+    const over = await page.locator('.panel .u-over').first().boundingBox();
+    if (over === null) throw new Error('There is no plot');
+    await page.mouse.move(over.x + (over.width * 100) / 399, over.y + 20);
+    await page.waitForFunction(() =>
+      document.querySelector('.legend button')?.textContent?.includes('∞'),
+    );
   });
 
   it('draws other fields, along the offset as well', async () => {
