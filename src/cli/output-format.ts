@@ -44,8 +44,8 @@ Formats, by the end of the file's name, or --format:
 
 What a format cannot hold is an error that says so. Vectors, and much of what is nested, go into CSV with
 '--nested json' only; vectors of unions and tables within themselves go so into Arrow and Parquet. '--fields'
-may choose what to write, but for MCAP. All fields of a log in Arrow or Parquet, and MCAP: 'stratalog import'
-makes the same events of them again.`;
+may choose what to write, but for MCAP, and takes '$offset' and '$timeMs' besides. All fields of a log in
+Arrow or Parquet, and MCAP: 'stratalog import' makes the same events of them again.`;
 
 interface OutputRule extends FormatRule<Choices> {
   readonly compressions?: readonly ParquetCompression[];

@@ -84,7 +84,8 @@ export class Guard {
     if (this.#digest === undefined) return { is: 'welcome' };
     const given = url.searchParams.get('token');
     if (isPage && given !== null && this.#isToken(given)) {
-      const cookie = `${this.#cookie}=${given}; Path=/; HttpOnly; SameSite=Strict`;
+      // Lax: links from elsewhere open the page, as they do without a token; nothing else is sent it.
+      const cookie = `${this.#cookie}=${given}; Path=/; HttpOnly; SameSite=Lax`;
       return { is: 'introduced', cookie };
     }
     if (this.#isToken(cookieNamed(this.#cookie, headers.cookie))) return { is: 'welcome' };
@@ -132,6 +133,15 @@ function isFromHere(headers: IncomingMessage['headers'], isPage: boolean): boole
 function cookieNamed(name: string, header: string | undefined): string | undefined {
   const found = header?.split(';').map((each) => each.trim().split('=', 2));
   return found?.find(([each]) => each === name)?.[1];
+}
+
+/** What others may ask for, where the server listens on all addresses of the machine. */
+export function reachableHost(host: string, address: string): string {
+  if (address !== '0.0.0.0' && address !== '::') return host;
+  const others = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+  return (
+    others.find(({ internal, family }) => !internal && family === 'IPv4')?.address ?? 'localhost'
+  );
 }
 
 /** As it stands in an address. */

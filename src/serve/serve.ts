@@ -6,7 +6,15 @@ import { ListenError, listeningAddress, resolved } from '../capture/net/listenin
 import { EventReader } from '../events/event-reader.js';
 import type { EventSchema } from '../events/schema.js';
 import { checkInteger } from '../options.js';
-import { Guard, checkToken, hostInUrl, isLoopback, makeToken, ownNames } from './guard.js';
+import {
+  Guard,
+  checkToken,
+  hostInUrl,
+  isLoopback,
+  makeToken,
+  ownNames,
+  reachableHost,
+} from './guard.js';
 import { loadPage } from './page-files.js';
 import { ServedLog } from './served-log.js';
 import { PageServer } from './server.js';
@@ -35,7 +43,10 @@ export interface ServeOptions {
 
 /** A log that is being served. */
 export interface LogServer {
-  /** What to open in a browser, with the token if there is one. */
+  /**
+   * What to open in a browser, with the token if there is one. Where it listens on all addresses of the
+   * machine, one that others reach.
+   */
   readonly url: string;
   readonly host: string;
   readonly port: number;
@@ -102,7 +113,8 @@ export async function serveLog(
       maxClients,
     });
     server.on('request', pages.answer);
-    return new Serving(server, pages, served, board, { host: place.host, port, token });
+    const shown = reachableHost(place.host, address);
+    return new Serving(server, pages, served, board, { host: place.host, shown, port, token });
   } catch (error) {
     board?.close();
     await served.close();
@@ -141,6 +153,11 @@ async function listen(server: Server, place: { host: string; port: number }): Pr
   return (server.address() as AddressInfo).port;
 }
 
+interface Place extends Pick<LogServer, 'host' | 'port' | 'token'> {
+  /** The host that others reach. */
+  readonly shown: string;
+}
+
 class Serving implements LogServer {
   readonly url: string;
   readonly host: string;
@@ -157,13 +174,13 @@ class Serving implements LogServer {
     pages: PageServer,
     log: ServedLog,
     board: StatusBoard,
-    { host, port, token }: Pick<LogServer, 'host' | 'port' | 'token'>,
+    { host, shown, port, token }: Place,
   ) {
     this.host = host;
     this.port = port;
     this.token = token;
     const query = token === undefined ? '' : `?token=${token}`;
-    this.url = `http://${hostInUrl(host)}:${port}/${query}`;
+    this.url = `http://${hostInUrl(shown)}:${port}/${query}`;
     this.#server = server;
     this.#pages = pages;
     this.#log = log;

@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { eventFields } from '../query/event-fields.js';
 import { isTimeField, unitNsOf } from '../query/time-units.js';
+import { Answers } from './answers.js';
 import { encodeFrame } from './frames.js';
 import { HEADERS, type Guard } from './guard.js';
 import { History, type Picture } from './history.js';
@@ -44,6 +45,7 @@ export class PageServer {
   readonly #served: Served;
   readonly #history: History;
   readonly #feeds: LiveFeeds;
+  readonly #answers = new Answers();
   readonly #streams = new Set<LiveStream>();
   readonly #turns = new Turns(DRAWING, WAITING);
   /** What each client has asked for last: what it asked before is of no use any more. */
@@ -88,8 +90,9 @@ export class PageServer {
       response.writeHead(303, { Location: '/', 'Set-Cookie': verdict.cookie }).end();
       return;
     }
+    this.#answers.checkRoom();
     const file = this.#served.page.get(url.pathname);
-    if (file !== undefined) send(request, response, file.type, file.content);
+    if (file !== undefined) this.#answers.send(request, response, file.type, file.content);
     else await this.#answerData(request, response, url);
   }
 
@@ -97,9 +100,9 @@ export class PageServer {
     switch (url.pathname) {
       case '/api/log':
         parametersOf(url, []);
-        return sendJson(request, response, this.#describe());
+        return this.#sendJson(request, response, this.#describe());
       case '/api/rows':
-        return sendJson(
+        return this.#sendJson(
           request,
           response,
           newestRows(this.#served.log, rowCount(parametersOf(url, ['n']))),
@@ -111,6 +114,11 @@ export class PageServer {
       default:
         throw new RefusedRequest(404, 'There is nothing of this name');
     }
+  }
+
+  #sendJson(request: IncomingMessage, response: ServerResponse, value: unknown): void {
+    const content = Buffer.from(JSON.stringify(value));
+    this.#answers.send(request, response, 'application/json', content);
   }
 
   #describe(): unknown {
@@ -146,7 +154,8 @@ export class PageServer {
         () => this.#history.draw(asked, asking.signal),
         asking.signal,
       );
-      send(request, response, 'application/octet-stream', encodePicture(picture, asked.by));
+      const content = encodePicture(picture, asked.by);
+      this.#answers.send(request, response, 'application/octet-stream', content);
     } finally {
       if (client !== undefined && this.#asking.get(client) === asking) this.#asking.delete(client);
     }
@@ -212,21 +221,6 @@ function addressOf({ url = '/' }: IncomingMessage): URL {
   } catch {
     throw new RefusedRequest(400, 'Expected a path');
   }
-}
-
-function send(
-  request: IncomingMessage,
-  response: ServerResponse,
-  type: string,
-  content: Buffer,
-): void {
-  if (response.destroyed) return;
-  response.writeHead(200, { 'Content-Type': type, 'Content-Length': content.length });
-  response.end(request.method === 'HEAD' ? undefined : content);
-}
-
-function sendJson(request: IncomingMessage, response: ServerResponse, value: unknown): void {
-  send(request, response, 'application/json', Buffer.from(JSON.stringify(value)));
 }
 
 /** Errors of ours say what is wrong; others are not the client's business. */

@@ -260,6 +260,14 @@ describe('CSV', () => {
     expect(rejected).toMatchObject([{ line: 4, reason: 'a: expected a number, got "NA"' }]);
   });
 
+  it('takes a NUL in quotes for a part of the text', () => {
+    const input = 'a,b,c\n1,2,"\0"\n3,4,"ü""\0,"\n';
+    expect(readInput(csv(), input).events).toMatchObject([{ c: '\0' }, { c: 'ü"\0,' }]);
+    const { events, rejected } = readInput(csv(), input, { own: NUMBERS });
+    expect(events).toMatchObject([{ c: '\0' }, { c: 'ü"\0,' }]);
+    expect(rejected).toEqual([]);
+  });
+
   it('passes over empty lines, but for one column, where they are null', () => {
     expect(
       readInput(csv(), 'a,b,c\n\n1,2,x\r\n\r\n\n3,4,y\n\n', { own: NUMBERS }).events,
@@ -304,9 +312,9 @@ describe('rows that are none', () => {
     ['1,2,"x"y\n1,2,x', ['2: c: there is text behind the closing quote']],
     ['1,2,"x\n1,2,y\n1,2,z', ['2: c: a quote is not closed']],
     ['1,"2\n3",x', ['2: b: expected an integer, got "2\\n3"']],
-    ['1,2,\xff', ['2: c: expected text of UTF-8 without NUL, got "\uFFFD"']],
+    ['1,2,\xff', ['2: c: expected text of UTF-8, without NUL but in quotes, got "\uFFFD"']],
     ['\0,\0,\0', ['2: a: expected a number, got "\\u0000"']],
-    ['1,2,x\0', ['2: c: expected text of UTF-8 without NUL, got "x\\u0000"']],
+    ['1,2,x\0', ['2: c: expected text of UTF-8, without NUL but in quotes, got "x\\u0000"']],
   ])('%j are refused with line and reason', (body, expected) => {
     const settled = csv().begin(NUMBERS);
     expect(settled.settle(Buffer.from('a,b,c\n'), false)).toBe(NUMBERS);

@@ -233,6 +233,26 @@ describe('JSON lines without a schema', () => {
     ]);
   });
 
+  it('tell of integers that take all of 64 bits without a sign, and of words beside numbers', () => {
+    const input =
+      '{"id":9007199254740993,"both":18446744073709551615,"x":"nan","y":"-inf","word":"inf"}\n' +
+      '{"id":18446744073709551615,"both":-1,"x":0.5,"y":3,"word":"nan"}\n{"x":"inf","y":"-inf"}\n';
+    const found = readInput(jsonLines(), input);
+    expect(typesIn(found)).toEqual([
+      'id:ulong',
+      'both:double',
+      'x:double',
+      'y:double',
+      'word:string',
+    ]);
+    expect(found.rejected).toEqual([]);
+    expect(found.events).toMatchObject([
+      { id: 9007199254740993n, both: 2 ** 64, x: NaN, y: -Infinity, word: 'inf' },
+      { id: 18446744073709551615n, both: -1, x: 0.5, y: 3, word: 'nan' },
+      { x: Infinity, y: -Infinity },
+    ]);
+  });
+
   it('take keys that are no identifiers as those that they were made', () => {
     const first = '{"US Gross":1,"a-b":"x"}\n{"a-b":"y\\n"}\n';
     const { schema } = readInput(jsonLines(), first);

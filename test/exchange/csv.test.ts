@@ -121,6 +121,22 @@ describe('csvFile()', () => {
     );
   });
 
+  it('keeps a NUL, and a string that begins as a file with a byte order mark does', async () => {
+    const schema = defineSchema('t.Odd', [{ name: 's', type: 'string' }]);
+    const strings = ['\uFEFFfirst', '\0', 'a\0b', '\uFEFF', '"\0'];
+    const log = await logOf(
+      schema,
+      strings.map((s) => ({ s })),
+    );
+    for (const header of [true, false]) {
+      const path = await exported(log, { header });
+      const format = csv({ header });
+      const { log: again, report } = await importedLog(fileSource(path, { format }), schema);
+      expect(report.rejected).toBe(0);
+      expect(payloadsOf(again)).toEqual(payloadsOf(log));
+    }
+  });
+
   it('writes a file that DuckDB reads with types as exactly the values', async () => {
     await fc.assert(
       fc.asyncProperty(fc.gen(), async (draw) => {

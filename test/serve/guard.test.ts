@@ -150,7 +150,7 @@ describe('a token', () => {
     const { status, headers } = await ask(server, `/?token=${token}`);
     expect([status, headers.location]).toEqual([303, '/']);
     const [cookie = ''] = headers['set-cookie'] ?? [];
-    expect(cookie).toMatch(/; HttpOnly; SameSite=Strict$/);
+    expect(cookie).toMatch(/; HttpOnly; SameSite=Lax$/);
     const [pair = ''] = cookie.split(';');
     expect((await ask(server, '/api/log', { headers: { cookie: pair } })).status).toBe(200);
     expect(
@@ -172,6 +172,12 @@ describe('a token', () => {
       await served(path, { host: '0.0.0.0' }),
       await served(path, { host: '0.0.0.0' }),
     ];
+    // Nobody else reaches what is called 0.0.0.0.
+    const { hostname, searchParams } = new URL(a.url);
+    expect(hostname).not.toBe('0.0.0.0');
+    expect(searchParams.get('token')).toBe(a.token);
+    const named = { headers: { host: `${hostname}:${a.port}` } };
+    expect((await ask(a, `/?token=${a.token}`, named)).status).toBe(303);
     expect(a.token).toMatch(/^[\w-]{32}$/);
     expect(a.token).not.toBe(b.token);
     expect((await ask(a, '/api/log')).status).toBe(401);

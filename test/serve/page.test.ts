@@ -1,4 +1,6 @@
 /** The page in a real browser. */
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Page } from 'playwright-core';
 import { openAppender, openEventAppender } from '../../src/index.js';
@@ -27,6 +29,25 @@ async function open(...given: Parameters<typeof openPage>): Promise<Page> {
 
 const log = (count = 2000): Promise<string> => sensorLog(sensorEvents(count));
 
+const sites: Server[] = [];
+
+afterEach(async () => {
+  for (const site of sites.splice(0)) {
+    site.closeAllConnections();
+    await new Promise((closed) => site.close(closed));
+  }
+});
+
+/** A server of this HTML alone; returns its address. */
+async function siteOf(html: string): Promise<string> {
+  const site = createServer((_, response) =>
+    response.setHeader('Content-Type', 'text/html').end(`<link rel="icon" href="data:,">${html}`),
+  );
+  sites.push(site);
+  await new Promise<void>((listening) => site.listen(0, '127.0.0.1', listening));
+  return `http://127.0.0.1:${(site.address() as AddressInfo).port}/`;
+}
+
 /** Until something of it has been drawn. */
 async function untilDrawn(page: Page): Promise<void> {
   await page.waitForFunction(() => document.querySelectorAll('.panel canvas').length > 0);
@@ -49,6 +70,25 @@ function inkOnPlots(): number {
     }
   }
   return ink;
+}
+
+/** Of the rows of pixels in the right half of the first plot, how many the line has something in. */
+function shareOfRowsWithInk(): number {
+  const canvas = document.querySelector<HTMLCanvasElement>('.panel canvas');
+  if (canvas === null) return 0;
+  const { width, height } = canvas;
+  const left = Math.floor(width / 2);
+  const { data } = canvas.getContext('2d')?.getImageData(left, 0, width - left, height) ?? {
+    data: [],
+  };
+  const rows = new Set<number>();
+  for (let i = 0; i < data.length; i += 4) {
+    const [r = 0, g = 0, b = 0, a = 0] = [data[i], data[i + 1], data[i + 2], data[i + 3]];
+    if (a > 100 && Math.max(r, g, b) - Math.min(r, g, b) > 60) {
+      rows.add(Math.floor(i / 4 / (width - left)));
+    }
+  }
+  return rows.size / height;
 }
 
 function viewOf(page: Page): string {
@@ -243,6 +283,23 @@ describe.skipIf(browserPath === undefined)('the page', () => {
     expect(await button.getAttribute('aria-pressed')).toBe('false');
   });
 
+  it('draws infinite values at the edge, and the others as if there were none', async () => {
+    const events = sensorEvents(400).map((event, i) => ({
+      ...event,
+      value: i === 100 ? Infinity : i === 150 ? -Infinity : Math.sin(i / 10),
+    }));
+    const page = await open(`${(await served(await sensorLog(events))).url}#y=value`);
+    await untilDrawn(page);
+    // A line that goes up and down takes most of the rows.
+    expect(await page.evaluate(shareOfRowsWithInk)).toBeGreaterThan(0.4);
+    const over = await page.locator('.panel .u-over').first().boundingBox();
+    if (over === null) throw new Error('There is no plot');
+    await page.mouse.move(over.x + (over.width * 100) / 399, over.y + 20);
+    await page.waitForFunction(() =>
+      document.querySelector('.legend button')?.textContent?.includes('∞'),
+    );
+  });
+
   it('draws other fields, along the offset as well', async () => {
     const page = await open((await served(await log())).url);
     await untilDrawn(page);
@@ -366,5 +423,21 @@ describe.skipIf(browserPath === undefined)('the page', () => {
     const page = await open(server.url);
     await untilDrawn(page);
     expect(page.url()).not.toContain('token');
+  });
+
+  it('is opened by links on other sites, with the token in them and afterwards without', async () => {
+    const { url } = await served(await log(), { token: 'a-token-of-24-characters' });
+    const links = `<a id="first" href="${url}">x</a><a id="later" href="${new URL('/', url).href}">x</a>`;
+    // By its name it is another site.
+    const elsewhere = (await siteOf(links)).replace('127.0.0.1', 'localhost');
+    const page = await open(elsewhere);
+    for (const link of ['#first', '#later']) {
+      await page.goto(elsewhere);
+      await page.click(link);
+      await untilDrawn(page);
+    }
+    // What was asked of the other site is none of the page's.
+    opened.splice(0).forEach(({ faults }) => expect(faults).toEqual([]));
+    await page.context().close();
   });
 });

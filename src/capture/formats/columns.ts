@@ -80,7 +80,7 @@ export function expectationOf({ kind, unitNs }: Column): string {
         ? 'a time of ISO 8601 between 1678 and 2262, or an integer'
         : 'a time of ISO 8601, or an integer';
     default:
-      return 'text of UTF-8 without NUL';
+      return 'text of UTF-8, without NUL but in quotes';
   }
 }
 

@@ -7,6 +7,7 @@
  * stand for one. What breaks these rules is refused up to the end of the line on which the row began, and
  * read on from there: a quote that is never closed takes one line with it, and not the rest of the file.
  */
+import { isUtf8 } from 'node:buffer';
 import type { Origin } from '../source.js';
 import {
   BOOL,
@@ -413,6 +414,7 @@ export class CsvScanner implements Origin {
       case TEXT:
       case ENUM:
         value = (row.texts[column] as TextBytes).of(bytes, first, last);
+        if (value === undefined && isQuoted) value = textWithNul(bytes, first, last);
         if (kind === ENUM && typeof value === 'string') value = enumValue(value);
         break;
       case BOOL:
@@ -455,6 +457,11 @@ export class CsvScanner implements Origin {
 
 function fields(count: number): string {
   return `${count} field${count === 1 ? '' : 's'}`;
+}
+
+/** Quotes say that a NUL is meant. */
+function textWithNul(bytes: Buffer, from: number, to: number): string | undefined {
+  return isUtf8(bytes.subarray(from, to)) ? bytes.toString('utf8', from, to) : undefined;
 }
 
 function isSpace(byte: number): boolean {

@@ -38,6 +38,7 @@ export interface CsvOptions {
 
 const DEFAULT_ROW_BYTES = 1024 * 1024;
 const TABLE = 'Row';
+const QUOTE = 0x22;
 /** What stands in text where bytes were none. */
 const REPLACEMENT = '\uFFFD';
 const NOT_A_DELIMITER = /[\w"'+.\r\n\0-]/;
@@ -55,7 +56,8 @@ const NOT_A_DELIMITER = /[\w"'+.\r\n\0-]/;
  * `date_ns`. A column without a field, or a required field without a column, ends the capture before
  * anything is changed.
  *
- * An empty value is null; one in quotes is an empty string, or null where the field holds no text.
+ * An empty value is null; one in quotes is an empty string, or null where the field holds no text. A NUL is
+ * part of a text only in quotes: elsewhere it tells that the input is binary.
  * @throws {RangeError | TypeError} options that make no sense
  */
 export function csv(options: CsvOptions = {}): InputFormat {
@@ -218,9 +220,9 @@ function* valuesAt(
   }
 }
 
-/** What has NULs is no text; better said before a log is made of it. */
+/** What has NULs that are not in quotes is no text; better said before a log is made of it. */
 function checkText(sample: Buffer): void {
-  const at = sample.indexOf(0);
+  const at = nulOutsideOfQuotes(sample);
   if (at < 0) return;
   const mark = sample.length >= 2 ? sample.readUInt16BE(0) : 0;
   if (mark === 0xfffe || mark === 0xfeff) {
@@ -229,6 +231,16 @@ function checkText(sample: Buffer): void {
     );
   }
   throw new InputError(`The input cannot be CSV: its byte ${at} is NUL; is it binary?`);
+}
+
+function nulOutsideOfQuotes(sample: Buffer): number {
+  if (!sample.includes(0)) return -1;
+  let isQuoted = false;
+  // A quote that is doubled opens again what it closes.
+  return sample.findIndex((byte) => {
+    if (byte === QUOTE) isQuoted = !isQuoted;
+    return byte === 0 && !isQuoted;
+  });
 }
 
 /** All the rows that are complete. */

@@ -26,7 +26,8 @@ const utf8 = new TextDecoder();
  * all their digits included. Empty lines are passed over.
  *
  * Without a schema, one is made of the first lines (a megabyte, or what comes within a second): `bool`,
- * `long`, `double` and `string` by what most values of a key are, all of them optional. Objects and arrays
+ * `long` (`ulong` if it takes that), `double` and `string` by what most values of a key are, all of them
+ * optional. Beside numbers "nan", "inf" and "-inf" are numbers. Objects and arrays
  * within need a schema. Keys that are no identifiers are made ones. A later line with another key, or a
  * value of another type, is rejected.
  * @throws {RangeError} options that make no sense
@@ -86,10 +87,15 @@ function isBlank(line: Uint8Array): boolean {
 
 // --- Types ---
 
-type JsonType = 'bool' | 'long' | 'double' | 'string';
+/** `ulong`: past what a `long` holds. `word`: text that stands for what is no number. */
+type JsonType = 'bool' | 'long' | 'ulong' | 'double' | 'string' | 'word';
+
+const WORDS: ReadonlySet<string> = new Set(['nan', 'inf', '-inf']);
 
 /** How often a key had a value of each type. */
-type Counts = Record<JsonType, number>;
+type Counts = Record<JsonType, number> & { negative: number };
+
+const NOTHING: Counts = { bool: 0, long: 0, ulong: 0, double: 0, string: 0, word: 0, negative: 0 };
 
 function inferSchema(lines: readonly Buffer[]): EventSchema {
   const counts = new Map<string, Counts>();
@@ -140,7 +146,7 @@ function noObject(line: Buffer): InputError {
 
 function count(counts: Map<string, Counts>, key: string, value: unknown): void {
   const known = counts.get(key);
-  const of = known ?? { bool: 0, long: 0, double: 0, string: 0 };
+  const of = known ?? { ...NOTHING };
   if (known === undefined) counts.set(key, of);
   if (value === null) return;
   if (typeof value === 'object') {
@@ -150,20 +156,35 @@ function count(counts: Map<string, Counts>, key: string, value: unknown): void {
     );
   }
   of[jsonTypeOf(value)]++;
+  if (isNegative(value)) of.negative++;
+}
+
+function isNegative(value: unknown): boolean {
+  return (typeof value === 'number' || typeof value === 'bigint') && value < 0;
 }
 
 function jsonTypeOf(value: unknown): JsonType {
   if (typeof value === 'boolean') return 'bool';
-  if (typeof value === 'string') return 'string';
-  if (typeof value === 'bigint') return BigInt.asIntN(64, value) === value ? 'long' : 'double';
+  if (typeof value === 'string') return WORDS.has(value) ? 'word' : 'string';
+  if (typeof value === 'bigint') {
+    if (BigInt.asIntN(64, value) === value) return 'long';
+    return BigInt.asUintN(64, value) === value ? 'ulong' : 'double';
+  }
   return Number.isSafeInteger(value) && !Object.is(value, -0) ? 'long' : 'double';
 }
 
-/** What most are; integers count as doubles where there is one. */
-function typeOf({ bool, long, double, string }: Counts): FieldType {
-  const numbers = long + double;
-  if (numbers > 0 && numbers >= bool && numbers >= string) return double > 0 ? 'double' : 'long';
-  return bool > string ? 'bool' : 'string';
+/**
+ * What most are. Integers count as doubles where there is one, and so do words, which are text where there
+ * are no numbers.
+ */
+function typeOf({ bool, long, ulong, double, string, word, negative }: Counts): FieldType {
+  const numbers = long + ulong + double;
+  if (numbers > 0 && numbers + word >= bool && numbers + word >= string) {
+    // No integer type holds both what is negative and what is past a long.
+    if (double + word > 0 || (ulong > 0 && negative > 0)) return 'double';
+    return ulong > 0 ? 'ulong' : 'long';
+  }
+  return bool > string + word ? 'bool' : 'string';
 }
 
 // --- Reading ---

@@ -8,6 +8,8 @@ const COMMA = 0x2c;
 const QUOTE = 0x22;
 const CR = 0x0d;
 const LF = 0x0a;
+/** What a byte order mark begins with. */
+const MARK = 0xef;
 
 const STYLE: TextStyle = {
   nothing: () => {},
@@ -49,7 +51,10 @@ export function csvEncoder({ schema, args }: EncoderPlan<readonly TextField[]>):
   };
 }
 
-/** In quotes if it is empty, which is not the same as missing, or has what would end it. */
+/**
+ * In quotes if it is empty, which is not the same as missing, or has what would end it; what could be taken
+ * for the mark of a file's beginning; or a NUL, which tells binary files from text.
+ */
 function putString(sink: ByteSink, bytes: Uint8Array, start: number, end: number): void {
   const looks = looksOf(bytes, start, end);
   if ((looks & IS_NOT_ASCII) !== 0) checkUtf8(bytes, start, end);
@@ -72,11 +77,13 @@ const IS_NOT_ASCII = 2;
 
 function looksOf(bytes: Uint8Array, start: number, end: number): number {
   if (start === end) return NEEDS_QUOTES;
-  let looks = 0;
+  let looks = bytes[start] === MARK ? NEEDS_QUOTES : 0;
   for (let i = start; i < end; i++) {
     const byte = bytes[i] as number;
     if (byte > 127) looks |= IS_NOT_ASCII;
-    else if (byte === COMMA || byte === QUOTE || byte === LF || byte === CR) looks |= NEEDS_QUOTES;
+    else if (byte === COMMA || byte === QUOTE || byte === LF || byte === CR || byte === 0) {
+      looks |= NEEDS_QUOTES;
+    }
   }
   return looks;
 }

@@ -26,6 +26,7 @@ export function bytes(value: number): string {
 
 /** A value of a field. */
 export function valueText(value: number, unit: FieldUnit | undefined): string {
+  if (!Number.isFinite(value)) return value > 0 ? '∞' : '−∞';
   return formatAlone(value, unit === undefined || unit.name === 'time' ? { unit: '' } : unit);
 }
 

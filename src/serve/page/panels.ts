@@ -154,6 +154,9 @@ class Panel {
   #range: Range = { from: 0, to: 1 };
   #version = -1;
   #lastBuckets: Buckets | undefined;
+  /** Of each line the least and the largest, infinite ones as they are. */
+  #values: readonly Points[] = [];
+  #edges: [number, number] | undefined;
   #xLabels: readonly string[] = [];
   #yLabels: readonly string[] = [];
 
@@ -244,7 +247,7 @@ class Panel {
       padding: [8, 12, this.#isLast ? 0 : 6, 0],
       scales: {
         x: { time: false },
-        y: { range: (_, min, max) => roundRange(min, max) },
+        y: { range: (_, min, max) => this.#edges ?? roundRange(min, max) },
       },
       axes: [
         {
@@ -346,14 +349,18 @@ class Panel {
       const rates = pointsOf(ratesOf(buckets, data, x.unitNs ?? 1e9), gaps);
       return [rates, rates];
     });
-    return [placesOf(buckets, gaps), ...lists] as uPlot.AlignedData;
+    this.#values = lists;
+    const edges = edgesOf(lists);
+    this.#edges = edges;
+    const drawn = edges === undefined ? lists : lists.map((list) => atEdges(list, edges));
+    return [placesOf(buckets, gaps), ...drawn] as uPlot.AlignedData;
   }
 
   /** At the pointer, or the newest. */
   #showValues(index: number | undefined): void {
     const unit = this.drawing.isRate ? undefined : this.#unit;
     this.#lines.forEach(({ value }, i) => {
-      const [low, high] = [this.#plot?.data[2 * i + 1] ?? [], this.#plot?.data[2 * i + 2] ?? []];
+      const [low, high] = [this.#values[2 * i] ?? [], this.#values[2 * i + 1] ?? []];
       const at = nearestWithValue(low, index ?? low.length - 1, index === undefined ? Infinity : 3);
       const [a, b] = at === undefined ? [] : [low[at], high[at]];
       setText(value, a == null || b == null ? '–' : between(a, b, unit));
@@ -431,6 +438,30 @@ function roundRange(min: number | null, max: number | null): [number, number] {
   return [low, high];
 }
 
+/** Where infinite values are drawn, if there are any: at the ends of what the finite ones take. */
+function edgesOf(lists: readonly Points[]): [number, number] | undefined {
+  let [low, high] = [Infinity, -Infinity];
+  let hasInfinite = false;
+  for (const list of lists) {
+    for (let i = 0; i < list.length; i++) {
+      const value = list[i];
+      if (value == null) continue;
+      if (!Number.isFinite(value)) hasInfinite = true;
+      else {
+        if (value < low) low = value;
+        if (value > high) high = value;
+      }
+    }
+  }
+  return hasInfinite ? roundRange(low, high) : undefined;
+}
+
+function atEdges(list: Points, [low, high]: readonly [number, number]): (number | null)[] {
+  return Array.from(list, (value) =>
+    value === Infinity ? high : value === -Infinity ? low : (value ?? null),
+  );
+}
+
 /** Buckets behind which the line is interrupted. */
 function gapsOf({ xMin, xMax }: Buckets): readonly number[] {
   const distances = xMin.slice(1).map((from, i) => from - (xMax[i] as number));
@@ -447,7 +478,7 @@ function placesOf({ xMin, xMax }: Buckets, gaps: readonly number[]): number[] {
 }
 
 function pointsOf(values: readonly number[], gaps: readonly number[]): (number | null)[] {
-  const points = values.map((value) => (Number.isNaN(value) ? null : clamp(value)));
+  const points = values.map((value) => (Number.isNaN(value) ? null : value));
   return withGaps<number | null>(points, gaps, () => null);
 }
 
@@ -467,8 +498,4 @@ function ratesOf({ xMax }: Buckets, { max }: LineData, unitNs: number): number[]
     before = i;
     return seconds > 0 ? (value < from ? value : value - from) / seconds : NaN;
   });
-}
-
-function clamp(value: number): number {
-  return Math.min(Number.MAX_VALUE, Math.max(-Number.MAX_VALUE, value));
 }
