@@ -15,8 +15,11 @@ import {
   CorruptionError,
   LogLockedError,
   openAppender,
+  openMonitor,
   openReader,
+  repairLog,
   UnsupportedVersionError,
+  verifyLog,
   type AppenderOptions,
 } from '../src/index.js';
 import { crc32cBytes } from '../src/format/checksum.js';
@@ -126,8 +129,12 @@ describe('openAppender', () => {
     });
     expect(fingerprint(path)).toBe(before);
     const file = join(path, 'thesis.doc');
-    expect(thrownBy(() => openAppender(file, OPTIONS))).toMatchObject({ code: 'STORAGE' });
-    expect(thrownBy(() => openReader(file))).toMatchObject({ code: 'STORAGE' });
+    const isFile = { ...refused, message: `Cannot open ${file}: it is no folder, as a log is` };
+    for (const open of [openReader, verifyLog, repairLog, openMonitor]) {
+      expect(thrownBy(() => open(file))).toMatchObject(isFile);
+    }
+    expect(thrownBy(() => openAppender(file, OPTIONS))).toMatchObject(isFile);
+    expect(fingerprint(path)).toBe(before);
   });
 });
 

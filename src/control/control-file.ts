@@ -23,8 +23,10 @@ import {
   checkIsFile,
   closeQuietly,
   fileSize,
+  isBelowFile,
   isMissing,
   isThere,
+  notAFolder,
   readWhole,
   syncFile,
 } from '../mapping/files.js';
@@ -165,10 +167,11 @@ function checkSize(fd: number, path: string): void {
 }
 
 function checkPresent(directory: string, path: string): void {
-  checkIsFile(path, 'a control page');
   try {
+    checkIsFile(path, 'a control page');
     readWhole(path);
   } catch (error) {
+    if (isBelowFile(error)) throw notAFolder(directory, error);
     if (!isMissing(error)) throw error;
     const why = isThere(directory) ? 'there is no stratalog in it' : 'it does not exist';
     throw new LogError('NOT_A_LOG', `Cannot open ${directory}: ${why}`, { cause: error });

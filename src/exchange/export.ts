@@ -1,6 +1,9 @@
 /** Events of a log into a file of another format: encoded by several threads, written in order. */
 import { randomUUID } from 'node:crypto';
+import { realpath } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { Writable } from 'node:stream';
+import { InputError } from '../errors.js';
 import { EventReader } from '../events/event-reader.js';
 import type { EventSchema } from '../events/schema.js';
 import { planCondition } from '../query/plan.js';
@@ -55,7 +58,7 @@ const PIECE_BYTES = 4 * 1024 * 1024;
  *
  * @throws {TypeError | RangeError} options that make no sense; a field that there is not, or that the format
  *   cannot hold. Nothing has been written then
- * @throws {InputError} the file exists, or its folder does not
+ * @throws {InputError} the file exists, or its folder does not; or the folder is the log's
  * @throws {StorageError} it cannot be written
  * @throws {ScanError} an event cannot be read, or holds what the format cannot: `cause` says what, `offset`
  *   where
@@ -81,6 +84,7 @@ export async function exportLog<Event, View>(
     args,
   };
   const work = { function: { module: MODULE, name: 'exportPiece' }, args: forWorkers };
+  if (typeof target === 'string') await checkElsewhere(target, scanned);
   const output = new Counted(await openOutput(target, replace, settings.signal));
   let rows = 0;
   try {
@@ -98,6 +102,14 @@ export async function exportLog<Event, View>(
   } finally {
     await output.close();
   }
+}
+
+/** In its own folder the export could take the place of a file of the log. */
+async function checkElsewhere(target: string, log: ScannedLog): Promise<void> {
+  const path = typeof log === 'string' ? log : log.path;
+  const folder = await realpath(dirname(target)).catch(() => undefined);
+  if (folder === undefined || folder !== (await realpath(path))) return;
+  throw new InputError(`Cannot write ${target}: it lies in the log itself`);
 }
 
 const MODULE = new URL('./piece.js', import.meta.url).href;

@@ -12,7 +12,7 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
-import { CorruptionError, StorageError, storage } from '../errors.js';
+import { CorruptionError, LogError, StorageError, storage } from '../errors.js';
 import { fallocate, zeroRange } from './native.js';
 
 const ZEROS = Buffer.alloc(1024 * 1024);
@@ -164,6 +164,16 @@ export function checkIsFile(path: string, expected: string): void {
 function isLink(path: string): boolean {
   const stats = storage('look at', path, () => lstatSync(path, { throwIfNoEntry: false }));
   return stats?.isSymbolicLink() ?? false;
+}
+
+/** Whether a path could not be followed, because something on the way is no directory. */
+export function isBelowFile(error: unknown): boolean {
+  return error instanceof StorageError && error.errno === 'ENOTDIR';
+}
+
+/** A log is a directory, and this is something else. */
+export function notAFolder(path: string, cause: unknown): LogError {
+  return new LogError('NOT_A_LOG', `Cannot open ${path}: it is no folder, as a log is`, { cause });
 }
 
 export function isMissing(error: unknown): boolean {

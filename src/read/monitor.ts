@@ -6,6 +6,7 @@ import { LogError, storage, type LockHolder } from '../errors.js';
 import { DOORBELL, FLUSH_DOORBELL } from '../format/control-page.js';
 import { CONTROL_NAME } from '../format/names.js';
 import type { TailerInfo } from '../format/readers-page.js';
+import { isBelowFile, notAFolder } from '../mapping/files.js';
 import { LockProbe } from '../mapping/lock.js';
 import { inspectLock } from './lock-state.js';
 import { openReader, type Reader } from './reader.js';
@@ -134,7 +135,11 @@ export class Monitor {
 
 function inodeOf(directory: string): number | undefined {
   const path = join(directory, CONTROL_NAME);
-  return storage('look at', path, () => statSync(path, { throwIfNoEntry: false }))?.ino;
+  try {
+    return storage('look at', path, () => statSync(path, { throwIfNoEntry: false }))?.ino;
+  } catch (error) {
+    throw isBelowFile(error) ? notAFolder(directory, error) : error;
+  }
 }
 
 /** A 32-bit counter of the control page that wraps, made one that does not. */

@@ -10,10 +10,24 @@ import {
   segmentBaseOf,
   segmentName,
 } from '../format/names.js';
-import { isMissing, syncDirectory, whatIsNoFile } from '../mapping/files.js';
+import {
+  isBelowFile,
+  isMissing,
+  notAFolder,
+  syncDirectory,
+  whatIsNoFile,
+} from '../mapping/files.js';
 
+/**
+ * @throws {LogError} `NOT_A_LOG`: it is a file
+ * @throws {StorageError}
+ */
 export function listNames(directory: string): string[] {
-  return storage('list', directory, () => readdirSync(directory));
+  try {
+    return storage('list', directory, () => readdirSync(directory));
+  } catch (error) {
+    throw isBelowFile(error) ? notAFolder(directory, error) : error;
+  }
 }
 
 /** Base offsets of the segments, ascending. */

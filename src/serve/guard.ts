@@ -62,13 +62,11 @@ export function ownNames(host: string, address: string, more: readonly string[])
 
 export class Guard {
   readonly #names: ReadonlySet<string>;
-  readonly #port: number;
   readonly #digest: Buffer | undefined;
   readonly #cookie: string;
 
   constructor(names: ReadonlySet<string>, port: number, token: string | undefined) {
     this.#names = names;
-    this.#port = port;
     this.#digest = token === undefined ? undefined : digestOf(token);
     // Cookies know no ports: each server on a machine has its own.
     this.#cookie = `stratalog-${port}`;
@@ -92,11 +90,11 @@ export class Guard {
     return refused(401, 'A token is needed: open the address that `stratalog serve` has printed');
   }
 
+  /** On whatever port: a tunnel has one of its own, and a page elsewhere could not make up the name. */
   #isOurs(host: string | undefined): boolean {
-    const [, bracketed, plain, port] =
-      /^(?:\[([^\]]*)\]|([^:]*))(?::(\d{1,5}))?$/.exec(host ?? '') ?? [];
+    const [, bracketed, plain] = /^(?:\[([^\]]*)\]|([^:]*))(?::\d{1,5})?$/.exec(host ?? '') ?? [];
     const name = (bracketed ?? plain)?.toLowerCase();
-    return name !== undefined && this.#names.has(name) && Number(port ?? 80) === this.#port;
+    return name !== undefined && this.#names.has(name);
   }
 
   /** In a time that says nothing of how much of it is right. */

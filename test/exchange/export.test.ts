@@ -8,6 +8,7 @@ import {
   readdirSync,
   rmSync,
   writeFileSync,
+  symlinkSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
@@ -31,6 +32,7 @@ import {
   type ExportOptions,
   type OutputFormat,
   type ScanProgress,
+  verifyLog,
 } from '../../src/index.js';
 import { ByteSink } from '../../src/exchange/text/byte-sink.js';
 import { wordsOf } from '../../src/exchange/text/integer-words.js';
@@ -216,6 +218,18 @@ describe('the file of an export', () => {
       expect((error as Error).message).toMatch(/no such folder/);
     }
     expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('takes the place of no file of the log, by whatever path', async () => {
+    const log = await logOf(SCHEMA, rows(3));
+    const link = besideLog(log, 'link');
+    symlinkSync(log, link);
+    for (const path of [join(log, 'control'), join(log, 'out.csv'), join(link, 'control')]) {
+      const error = await rejectionOf(exporting(log, path, { replace: true }));
+      expect(error).toBeInstanceOf(InputError);
+      expect((error as Error).message).toMatch(/in the log itself/);
+    }
+    expect(verifyLog(log)).toMatchObject({ isIntact: true, endOffset: 3 });
   });
 
   it('may have a name as long as names can be', async () => {
