@@ -39,7 +39,7 @@ Examples:
 ${EXIT_CODES_HELP}`;
 
 const HELP_OF_SOURCES = `
-A capture ends with its source, at a limit, or by Ctrl-C, SIGTERM and SIGHUP, in good order: everything
+It ends with its source, at a limit, or by Ctrl-C, SIGTERM and SIGHUP, in good order: everything
 that was taken is durable. A second signal ends it at once; what was taken is in the log all the same.
 
 Input that is no event is rejected and counted, and the first few are told with their reasons; '--rejects'

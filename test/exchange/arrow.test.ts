@@ -814,7 +814,7 @@ describe('damage', () => {
     ['of big-endian values', { version: 'V5', header_type: 'Schema', header: { endianness: 'Big' } }, /big-endian/],
     ['without columns', { version: 'V5', header_type: 'Schema', header: { fields: [] } }, /it has no columns/],
     ['of a type without sense', { version: 'V5', header_type: 'Schema', header: { fields: [{ name: 'c', type_type: 'Int', type: { bit_width: 7 } }] } }, /column "c" is of a type that makes no sense/],
-    ['of a type that is not read', { version: 'V5', header_type: 'Schema', header: { fields: [{ name: 'c', type_type: 'Interval', type: {} }] } }, /column "c" is of interval; which is not supported/],
+    ['of a type that is not read', { version: 'V5', header_type: 'Schema', header: { fields: [{ name: 'c', type_type: 'Interval', type: {} }] } }, /column "c" is of interval, which is not supported/],
   ])('of a stream %s is told', async (_, message, why) => {
     const error = (await rejectionOf(read(bareMessage(message), true))) as Error;
     expect(error).toBeInstanceOf(InputError);

@@ -86,16 +86,17 @@ class Inference {
       case 'text':
         return 'string';
       case 'decimal':
-        if (this.#options.decimals === 'error') return this.#refuse(column, DECIMALS_CHOICE);
+        if (this.#options.decimals === 'error')
+          return this.#refuse(column, `; ${DECIMALS_CHOICE}, or`);
         return this.#options.decimals === 'text' ? 'string' : 'double';
       default:
-        return this.#refuse(column, 'which is not supported');
+        return this.#refuse(column, ', which is not supported;');
     }
   }
 
   #refuse({ path, type }: ArrowColumn, why: string): never {
     const what = `column ${JSON.stringify(path)} is of ${typeWord(type)}`;
-    throw new InputError(`Cannot read ${this.#file}: ${what}; ${why}, or leave it out (columns)`);
+    throw new InputError(`Cannot read ${this.#file}: ${what}${why} or leave it out (columns)`);
   }
 }
 
