@@ -191,8 +191,8 @@ describe('demo', () => {
     const file = temporaryLogPath();
     writeFileSync(file, 'not a folder');
     const { code, stderr } = await runCli(['demo', '--seconds', '1', file]);
-    expect(code).toBe(4);
-    expect(stderr).toMatch(/^stratalog: Cannot /);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^stratalog: Cannot open .*it is no folder/);
   });
 });
 
